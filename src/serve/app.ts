@@ -63,7 +63,7 @@ export async function createApp(
     docs.addHook('onRoute', (route) => {
       route.config = { ...route.config, isOpen: true };
     });
-    await docs.register(packages.swaggerUi, { routePrefix: '/docs', staticCSP: true });
+    await docs.register(packages.swaggerUi, { routePrefix: '/docs' });
   });
   metrics.install(app, () => service.queue.waiting);
   const schemas = requestSchemas(limits);

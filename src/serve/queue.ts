@@ -1,6 +1,7 @@
 // The queue of requests for the model: those that arrive while it runs are joined into the next batch.
 import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
 import type { ExampleOutputs } from '../pipelines/head.js';
+import { counted } from '../words.js';
 import { RequestError } from './request-error.js';
 
 export interface QueueOptions {
@@ -63,7 +64,8 @@ export class ModelQueue {
   }
 
   private add(what: Pick<Job, 'example' | 'work'>, signal: AbortSignal | undefined): Promise<unknown> {
-    if (this.isFull) return Promise.reject(this.busy(`${this.jobs.length} requests already wait for the model`));
+    if (this.isFull)
+      return Promise.reject(this.busy(`${counted(this.jobs.length, 'request')} already waiting for the model`));
     return new Promise((resolve, reject) => {
       const job: Job = { ...what, resolve: ended(resolve), reject: ended(reject) };
       const leave = (error: RequestError): void => {

@@ -253,7 +253,7 @@ test.each([
 
   test('comes with a content policy that allows nothing from elsewhere, as does the document of the API', async () => {
     const server = servers[0] as RunningServer;
-    for (const path of ['/', '/page.js', '/page.css', '/v1/model']) {
+    for (const path of ['/', '/page.js', '/page.css', '/v1/model', '/docs']) {
       const { headers } = await fetch(`${server.url}${path}`);
       expect(headers.get('content-security-policy')).toMatch(
         /^default-src 'none'; script-src 'self'; style-src 'self';/,

@@ -78,7 +78,7 @@ describe('the queue before the model', () => {
     await expect(queue.example(example('d'))).rejects.toMatchObject({
       statusCode: 503,
       retryAfter: 1,
-      message: 'busy: 2 requests already wait for the model; try again later',
+      message: 'busy: 2 requests already waiting for the model; try again later',
     });
     release();
     await turn();
