@@ -8,6 +8,7 @@ import type { Inputs, WebGpuBackend, WebGpuKernel } from './kernel.js';
 import { LAYER_NORM_KERNELS } from './layer-norm.js';
 import { LOSS_KERNELS } from './losses.js';
 import { RANDOM_KERNELS } from './philox.js';
+import { ROI_ALIGN_KERNELS } from './roi-align.js';
 import { SOFTMAX_KERNELS } from './softmax.js';
 import { SQUARE_KERNELS } from './sum-of-squares.js';
 
@@ -21,6 +22,7 @@ const KERNELS: Readonly<Record<string, WebGpuKernel>> = {
   ...LOSS_KERNELS,
   ...SQUARE_KERNELS,
   ...UPDATE_KERNELS,
+  ...ROI_ALIGN_KERNELS,
   /** tfjs's own product with a bias: one dispatch where matMul and add are two. */
   FusedLinear: (backend: WebGpuBackend, { x, weight, bias }: Inputs<'x' | 'weight' | 'bias'>) => {
     const product = tf.getKernel('_FusedMatMul', 'webgpu')?.kernelFunc({

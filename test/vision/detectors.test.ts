@@ -16,18 +16,16 @@ import { batchPictures, preparePicture } from '../../src/vision/detector/preproc
 import { namedDetector } from '../../src/vision/detector/presets.js';
 import { runStage } from '../../src/vision/layers/resnet.js';
 import { pixelDetector } from '../../src/vision/pixel-detector.js';
-import { type DetectedRegions, RegionDetector } from '../../src/vision/region-detector.js';
+import { RegionDetector } from '../../src/vision/region-detector.js';
 import { openDetector } from '../../src/vision/weights/open.js';
 import { planWeights } from '../../src/vision/weights/plan.js';
 import { readNetwork } from '../../src/vision/weights/read.js';
 import { useBackend } from '../helpers/backend.js';
 import { drawnPicture, readFixture } from '../helpers/parity/fixtures.js';
+import { expectNear, expectRegions } from './expect-regions.js';
 import { DETECTOR_FILES, narrowDetector } from './narrow.js';
 
 const FOLDER = join('test', 'fixtures', 'vision');
-/** Fifty convolutions in another order of summation; relative to the largest value of a stage. */
-const TOLERANCE = 1e-4;
-
 const { backend, reason } = await useBackend();
 if (backend !== 'tensorflow') process.stderr.write(`tests of recorded detectors are skipped: ${reason}\n`);
 const onEngine = backend === 'tensorflow' ? test : test.skip;
@@ -35,17 +33,6 @@ const onEngine = backend === 'tensorflow' ? test : test.skip;
 /** Every `step`-th row of an axis. */
 function every(values: tf.Tensor, axis: number, step: number): tf.Tensor {
   return tf.tidy(() => tf.gather(values, tf.range(0, values.shape[axis] as number, step, 'int32'), axis));
-}
-
-/** Differences relative to the largest value. */
-function expectNear(received: ArrayLike<number>, expected: RawTensor, what: string): void {
-  const values = expected.data as Float32Array;
-  expect([what, received.length]).toEqual([what, values.length]);
-  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
-  let worst = 0;
-  for (let i = 0; i < values.length; i++)
-    worst = Math.max(worst, Math.abs((received[i] as number) - (values[i] as number)));
-  expect({ what, isNear: worst / largest < TOLERANCE, worst: worst / largest }).toMatchObject({ what, isNear: true });
 }
 
 test('what is no picture is named, by a detector and by one that describes boxes by their pixels', async () => {
@@ -241,18 +228,6 @@ test('a last stage with a stride computes every second pixel of one with a dilat
     );
   });
 });
-
-/** Compares with the fixture's regions of one picture. */
-function expectRegions(regions: DetectedRegions, tensors: Map<string, RawTensor>, path: string): void {
-  const expected = (stage: string): RawTensor => tensors.get(`${path}/${stage}`) as RawTensor;
-  expectNear(regions.scores, expected('scores'), 'scores');
-  expectNear(regions.boxes, expected('boxes'), 'boxes');
-  expect([...regions.classes]).toEqual([...(expected('classes').data as Int32Array)]);
-  expectNear(regions.features, expected('kept'), 'features');
-  if (regions.attributes === undefined) return;
-  expect([...regions.attributes]).toEqual([...(expected('attributes').data as Int32Array)]);
-  expectNear(regions.attributeScores as Float32Array, expected('attributeScores'), 'attribute scores');
-}
 
 describe('on the wasm backend', () => {
   beforeAll(async () => {
