@@ -39,7 +39,8 @@ const inputs = await processor({ text: asked, visualEmbeds: asked.map(() => regi
 const { logits } = model.forward(inputs);
 
 // Step 5: the most likely answers, with their probabilities.
-for (const [i, answers] of processor.decodeAnswers(logits, { topK: 3 }).entries())
+const answersOf = await processor.decodeAnswers(logits, { topK: 3 });
+for (const [i, answers] of answersOf.entries())
   console.log(
     `${asked[i]} ${answers.map(({ answer, score }) => `${answer} (${(100 * score).toFixed(1)}%)`).join(', ')}`,
   );

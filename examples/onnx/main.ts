@@ -32,7 +32,8 @@ async function answer(question: string): Promise<{ answer: string; score: number
   if (logits === undefined)
     throw new Error(`${MODEL}/model.onnx has no output logits; convert a VisualBertForQuestionAnswering`);
   const scores: RawTensor = { dtype: 'float32', shape: [...logits.dims], data: logits.data as Float32Array };
-  return processor.decodeAnswers(scores, { topK: 5 })[0] ?? [];
+  const [answers = []] = await processor.decodeAnswers(scores, { topK: 5 });
+  return answers;
 }
 
 find('asking').addEventListener('submit', (event) => {

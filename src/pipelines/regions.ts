@@ -21,7 +21,9 @@ export async function readRegions(
 ): Promise<RegionFeatures> {
   if (isPicture(input)) return readPicture(input);
   requireForm(input);
-  const read = isSourced(input) ? requireWhole(await input.source.read(input.image)) : regionsOf(input, undefined, undefined); // prettier-ignore
+  const read = isSourced(input)
+    ? requireWhole(await input.source.read(input.image))
+    : await regionsOf(input, undefined, undefined);
   return requireUsable(read, isSourced(input) ? `${input.source.name}, image ${input.image}` : 'regions');
 }
 

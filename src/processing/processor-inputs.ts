@@ -45,16 +45,25 @@ export function textsOf({ text, textPair }: ProcessorInputs): { texts: readonly 
 }
 
 /** The regions of each text's images; empty without visualEmbeds. @throws DataError for shapes and counts that do not fit the texts */
-export function regionsOfTexts({ text, visualEmbeds, boxes, imageSize }: ProcessorInputs): RegionFeatures[][] {
+export async function regionsOfTexts({
+  text,
+  visualEmbeds,
+  boxes,
+  imageSize,
+}: ProcessorInputs): Promise<RegionFeatures[][]> {
   if (visualEmbeds === undefined) return [];
   const isBatch = typeof text !== 'string';
   let perText: readonly unknown[] = [visualEmbeds];
-  if (isBatch) perText = isList(visualEmbeds) ? visualEmbeds : splitBatch(visualEmbeds as RawTensor | TensorLike);
+  if (isBatch) perText = isList(visualEmbeds) ? visualEmbeds : await splitBatch(visualEmbeds as RawTensor | TensorLike);
   requireCount('visualEmbeds', perText.length, asList(text).length);
   const perTextBoxes = (isBatch ? (boxes ?? []) : [boxes]) as readonly (BoxInput | undefined)[];
   const sizes = (isBatch ? (imageSize ?? []) : [imageSize]) as readonly (readonly [number, number] | undefined)[];
-  return perText.map((entry, i) =>
-    (isList(entry) ? entry : [entry]).map((image) => regionsOf(image as RegionInput, perTextBoxes[i], sizes[i])),
+  return Promise.all(
+    perText.map((entry, i) =>
+      Promise.all(
+        (isList(entry) ? entry : [entry]).map((image) => regionsOf(image as RegionInput, perTextBoxes[i], sizes[i])),
+      ),
+    ),
   );
 }
 

@@ -118,7 +118,7 @@ export class VisualBertProcessor extends Callable {
         'padding: expected texts of one length without padding, received several; set padding to true',
       );
     }
-    const regions = inputs.image === undefined ? regionsOfTexts(inputs) : await this.detectRegions(inputs);
+    const regions = await (inputs.image === undefined ? regionsOfTexts(inputs) : this.detectRegions(inputs));
     const examples = encoded.map((text, i) => ({
       text,
       regions: (regions[i] ?? []).map((one) => this.fitRegions(one)),
@@ -190,12 +190,12 @@ export class VisualBertProcessor extends Callable {
    * The best answers of each row of `[b, c]` (or `[c]`) logits, with their probabilities; `<unk>` is never returned.
    * @throws ConfigError when the checkpoint has no answers.
    */
-  decodeAnswers(logits: RawTensor | TensorLike, options: { topK?: number } = {}): DecodedAnswer[][] {
+  async decodeAnswers(logits: RawTensor | TensorLike, options: { topK?: number } = {}): Promise<DecodedAnswer[][]> {
     requireKinds('decodeAnswers', { 'an object': { logits, options } });
     const { topK = DEFAULT_TOP_K } = options;
     const { answers } = this;
     if (answers === null) throw noAnswerNames('decodeAnswers');
-    const { shape, data } = valuesOf(logits);
+    const { shape, data } = await valuesOf(logits);
     const c = shape.at(-1) ?? 0;
     const rows = c === 0 ? 0 : data.length / c;
     return Array.from({ length: rows }, (_, i) =>

@@ -8,7 +8,7 @@ import type { RegionFeatures } from '../features/region-features.js';
 /** A tfjs tensor, or any object with values and shape. */
 export interface TensorLike {
   shape: readonly number[];
-  dataSync(): ArrayLike<number>;
+  data(): Promise<ArrayLike<number>>;
 }
 
 /** The regions of one image. */
@@ -21,24 +21,31 @@ export type BoxInput = ArrayLike<number> | readonly (readonly number[])[];
 export const BOX_FEATURE_DIM = 6;
 
 /** The values and shape of an array or tensor. */
-export function valuesOf(value: RawTensor | TensorLike): { shape: readonly number[]; data: ArrayLike<number> } {
+export async function valuesOf(
+  value: RawTensor | TensorLike,
+): Promise<{ shape: readonly number[]; data: ArrayLike<number> }> {
   requireKinds('VisualBertProcessor', { 'an object': { tensor: value } });
-  const { shape, data } = 'dataSync' in value ? { shape: value.shape, data: value.dataSync() } : value;
+  const { shape } = value;
+  const data = isTensor(value) ? await value.data() : value.data;
   requireKinds('VisualBertProcessor', { 'a list': { shape, data } });
   return { shape, data };
 }
 
+function isTensor(value: RawTensor | TensorLike): value is TensorLike {
+  return typeof value.data === 'function';
+}
+
 /** One image's regions from any form. @throws DataError when the shape is neither `[v, d]` nor `[1, v, d]`. */
-export function regionsOf(
+export async function regionsOf(
   input: RegionInput,
   boxes: BoxInput | undefined,
   imageSize: readonly [number, number] | undefined,
-): RegionFeatures {
+): Promise<RegionFeatures> {
   requireKinds('VisualBertProcessor', { 'an object': { visualEmbeds: input } });
   const given = boxes === undefined ? {} : { boxes: flatBoxes(boxes) };
   const size = imageSize === undefined ? {} : { imageWidth: imageSize[0], imageHeight: imageSize[1] };
   if ('features' in input) return requireWhole({ ...input, ...given, ...size });
-  const { shape, data } = valuesOf(requireArray(input));
+  const { shape, data } = await valuesOf(requireArray(input));
   const [count, dim, ...more] = shape.length === 3 && shape[0] === 1 ? shape.slice(1) : shape;
   if (count === undefined || dim === undefined || more.length > 0) {
     const batch = shape.length === 3 ? '; for a batch give a list of texts, for several images a list of arrays' : '';
@@ -51,7 +58,7 @@ export function regionsOf(
 
 /** @throws DataError for anything but an array with as many values as its shape */
 function requireArray(input: RawTensor | TensorLike): RawTensor | TensorLike {
-  if ('dataSync' in input) {
+  if (isTensor(input)) {
     if ('isDisposed' in input && input.isDisposed === true)
       throw new DataError('visualEmbeds: the tensor was disposed; dispose it after its last use');
     return input;
@@ -84,8 +91,8 @@ function requireLength(name: string, values: unknown, [rows, width]: readonly [n
 }
 
 /** The images of a batch `[b, v, d]`, one by one. @throws DataError for another shape */
-export function splitBatch(input: RawTensor | TensorLike): RawTensor[] {
-  const { shape, data } = valuesOf(input);
+export async function splitBatch(input: RawTensor | TensorLike): Promise<RawTensor[]> {
+  const { shape, data } = await valuesOf(input);
   const [b = 0, v = 0, dim = 0] = shape;
   if (shape.length !== 3)
     throw new DataError(`visualEmbeds: expected one array of a batch as [b, v, d], received [${shape.join(', ')}]`);

@@ -161,14 +161,14 @@ describe('VisualBertProcessor', () => {
     expect((await capped({ text: 'a', visualEmbeds: regions(5, 3) }))['visualEmbeds']?.shape).toEqual([1, 2, 3]);
   });
 
-  test('decodes logits to answers with probabilities, and asks for the list when there is none', () => {
+  test('decodes logits to answers with probabilities, and asks for the list when there is none', async () => {
     const answers = new AnswerVocabulary(['<unk>', 'red', 'blue']);
     const logits = { dtype: 'float32' as const, shape: [2, 3], data: Float32Array.of(9, 0, Math.log(3), 0, 0, 0) };
-    const [first, second] = new VisualBertProcessor({ tokenizer, answers }).decodeAnswers(logits, { topK: 2 });
+    const [first, second] = await new VisualBertProcessor({ tokenizer, answers }).decodeAnswers(logits, { topK: 2 });
     expect(first?.map(({ answer }) => answer)).toEqual(['blue', 'red']);
     expect((first?.[0]?.score ?? 0) / (first?.[1]?.score ?? 1)).toBeCloseTo(3, 5);
     expect(second?.map(({ score }) => score)).toEqual([1 / 3, 1 / 3]);
-    expect(() => vqa.decodeAnswers(logits)).toThrow(/LABEL_0.*answers_vqa\.txt/);
+    await expect(vqa.decodeAnswers(logits)).rejects.toThrow(/LABEL_0.*answers_vqa\.txt/);
   });
 
   test('saves its vocabulary and settings, and loads them again with the answers of the config', async () => {
