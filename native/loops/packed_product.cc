@@ -50,32 +50,23 @@ VISUALBERT_WIDE void range_of(const float* x, int64_t count, float* least, float
   *most = *std::max_element(highs, highs + kLanes);
 }
 
-VISUALBERT_WIDE void bytes_of(const float* x, int64_t count, float inverse, float zero, uint8_t* y) {
+VISUALBERT_WIDE void bytes_of(const float* x, int64_t count, float inverse, float zero, float most, uint8_t* y) {
   for (int64_t i = 0; i < count; ++i) {
     const float level = std::nearbyint(x[i] * inverse) + zero;
-    const float bounded = level < 0.0f ? 0.0f : level > 255.0f ? 255.0f : level;
+    const float bounded = level < 0.0f ? 0.0f : level > most ? most : level;
     y[i] = static_cast<uint8_t>(static_cast<int32_t>(bounded));
   }
 }
 
 // One row as bytes: x = scale (byte - zero).
 void quantize_row(const float* x, int64_t count, uint8_t* y, float* scale, int32_t* zero) {
+  const float levels = static_cast<float>(largest_byte());
   float least, most;
   range_of(x, count, &least, &most);
-  *scale = (most - least) / 255.0f;
+  *scale = (most - least) / levels;
   const float inverse = *scale > 0 ? 1.0f / *scale : 0.0f;
   *zero = static_cast<int32_t>(std::nearbyint(-least * inverse));
-  bytes_of(x, count, inverse, static_cast<float>(*zero), y);
-}
-
-// Bytes as int16, of each four the even ones first: 0 2 1 3.
-VISUALBERT_WIDE void words_of(const uint8_t* bytes, int64_t count, int32_t* pairs) {
-  for (int64_t i = 0; i < count / 4; ++i) {
-    uint32_t four;
-    std::memcpy(&four, bytes + 4 * i, sizeof four);
-    pairs[2 * i] = static_cast<int32_t>(four & 0x00ff00ff);
-    pairs[2 * i + 1] = static_cast<int32_t>(four >> 8 & 0x00ff00ff);
-  }
+  bytes_of(x, count, inverse, static_cast<float>(*zero), levels, y);
 }
 
 // A row of sums with its bias, into `width` values of y.
@@ -169,7 +160,7 @@ ProductRows::ProductRows(const PackedMatrix& matrix, const float* x, int64_t row
   if (matrix.packing == Packing::kFloat32) {
     form_ = Form::kGiven;
   } else if (matrix.packing == Packing::kInt8) {
-    form_ = multiplies_words() ? Form::kWords : Form::kBytes;
+    form_ = Form::kBytes;
     made_ = scratch<uint8_t>(0, count * static_cast<size_t>(value_bytes()));
     scales_ = scratch<float>(1, static_cast<size_t>(2 * rows));
     zeros_ = reinterpret_cast<int32_t*>(scales_ + rows);
@@ -183,11 +174,10 @@ void ProductRows::make(int64_t from, int64_t to) {
   for (int64_t row = from; row < to; ++row) {
     const float* x = x_ + row * depth_;
     const int64_t skip = row * stride_;
-    if (scales_ != nullptr) {
-      uint8_t* y = form_ == Form::kBytes ? made_ + skip : scratch<uint8_t>(2, static_cast<size_t>(stride_));
+    if (form_ == Form::kBytes) {
+      uint8_t* y = made_ + skip;
       quantize_row(x, depth_, y, scales_ + row, zeros_ + row);
-      std::memset(y + depth_, 0, static_cast<size_t>(stride_ - depth_));
-      if (form_ == Form::kWords) words_of(y, stride_, reinterpret_cast<int32_t*>(made_ + 2 * skip));
+      std::fill(y + depth_, y + stride_, uint8_t{0});
     } else if (form_ == Form::kBfloat16) {
       uint16_t* y = reinterpret_cast<uint16_t*>(made_) + skip;
       narrow_row(x, y, depth_);

@@ -19,14 +19,14 @@ class ProductRows {
 
   int64_t count() const { return count_; }
   int64_t stride() const { return stride_; }  // in values of the form
-  int64_t value_bytes() const { return form_ == Form::kBytes ? 1 : form_ == Form::kBfloat16 || form_ == Form::kWords ? 2 : 4; }
+  int64_t value_bytes() const { return form_ == Form::kBytes ? 1 : form_ == Form::kBfloat16 ? 2 : 4; }
   const uint8_t* row(int64_t index) const { return (are_made() ? reinterpret_cast<const uint8_t*>(x_) : made_) + index * stride_ * value_bytes(); }
   // Of the bytes of a row: x = scale (byte - zero).
   float scale(int64_t row) const { return scales_[row]; }
   int32_t zero(int64_t row) const { return zeros_[row]; }
 
  private:
-  enum class Form { kGiven, kRounded, kBfloat16, kBytes, kWords };
+  enum class Form { kGiven, kRounded, kBfloat16, kBytes };
 
   const float* x_;
   int64_t count_, depth_, stride_;

@@ -158,35 +158,30 @@ VISUALBERT_GENERATION(Bfloat16Avx2, bfloat16_tile, 32, 1, 6, VISUALBERT_AVX2)
 VISUALBERT_GENERATION(FloatAvx512, float_tile, 64, 2, 14, VISUALBERT_AVX512)
 VISUALBERT_GENERATION(Bfloat16Avx512, bfloat16_tile, 64, 2, 12, VISUALBERT_AVX512)
 
-// Bytes are multiplied as pairs of 16-bit integers: the even and the odd ones of each four.
+// Two products are added in 16 bits, which hold them for x up to 127.
 struct ByteAvx2 {
   static constexpr int kRows = 6, kColumns = 16;
   template <int Count>
   VISUALBERT_AVX2 static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead) {
-    const int16_t* row = static_cast<const int16_t*>(x);
-    const int32_t* b = static_cast<const int32_t*>(panel);
+    const uint8_t* row = static_cast<const uint8_t*>(x);
+    const __m256i* b = static_cast<const __m256i*>(panel);
+    const __m256i ones = _mm256_set1_epi16(1);
     __m256i sum[Count][2];
     load_sums(sums, sum);
-    for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
+    for (int64_t k = 0; k < depth; k += 4, b += kPanel / 8) {
       ahead.fetch();
-#pragma GCC unroll 2
-      for (int odd = 0; odd < 2; ++odd) {
-        __m256i column[2];
+#pragma GCC unroll 8
+      for (int i = 0; i < Count; ++i) {
+        int32_t four;
+        std::memcpy(&four, row + i * stride + k, sizeof four);
+        const __m256i value = _mm256_set1_epi32(four);
 #pragma GCC unroll 2
         for (int j = 0; j < 2; ++j) {
-          const __m256i four = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 8 * j));
-          column[j] = _mm256_srai_epi16(odd ? four : _mm256_slli_epi16(four, 8), 8);
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < Count; ++i) {
-          int32_t pair;
-          std::memcpy(&pair, row + i * stride + k + 2 * odd, sizeof pair);
-          const __m256i value = _mm256_set1_epi32(pair);
-#pragma GCC unroll 2
-          for (int j = 0; j < 2; ++j) {
-            sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(value, column[j]));
-            asm("" : "+x"(sum[i][j]));  // one sum after the other: all products at once need more registers than there are
-          }
+          // sum += madd(maddubs(value, b[j]), ones). As intrinsics, compilers keep more values than there are registers.
+          __m256i pairs;
+          asm("vpmaddubsw %3, %2, %1\n\tvpmaddwd %4, %1, %1\n\tvpaddd %1, %0, %0"
+              : "+x"(sum[i][j]), "=&x"(pairs)
+              : "x"(value), "m"(b[j]), "x"(ones));
         }
       }
     }
@@ -291,12 +286,11 @@ bool multiplies_bfloat16() {
 #endif
 }
 
-bool multiplies_words() {
+int largest_byte() {
 #if VISUALBERT_X86
-  return has_avx2() && !has_vnni();
-#else
-  return false;
+  if (has_avx2() && !has_vnni()) return 127;
 #endif
+  return 255;
 }
 
 const Tiles& float_tiles() {

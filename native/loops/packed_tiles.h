@@ -44,9 +44,9 @@ const Tiles& float_tiles();
 // x bfloat16 where `multiplies_bfloat16`, else float32; panel bfloat16, sums float32.
 const Tiles& bfloat16_tiles();
 bool multiplies_bfloat16();
-// x uint8, or where `multiplies_words` int16, of each four values the even ones first; panel int8, sums int32.
+// x uint8 up to `largest_byte`, panel int8, sums int32.
 const Tiles& byte_tiles();
-bool multiplies_words();
+int largest_byte();
 
 }  // namespace visualbert
 
