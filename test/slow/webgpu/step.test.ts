@@ -15,6 +15,10 @@ import { slowCount } from '../../helpers/slow-share.js';
 const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
 if (!hasDevice) process.stderr.write('skipped: training steps on WebGPU, for there is no device\n');
 
+/** Steps after which the memory of the process is printed; tfjs counts only that of tensors. */
+const REPORTED = [50, 250, 500];
+const megabytes = (): number => Math.round(process.memoryUsage().rss / 1e6);
+
 /** For an encoder layer, forward and backward: the goal of docs/install.md. */
 const MOST_DISPATCHES = 45;
 
@@ -83,6 +87,7 @@ function batch(t: number, seed: number): ModelInputs {
       await step.run(batch(lengths[i % lengths.length] as number, i));
       const { reads, readBytes } = takeCounts();
       expect([reads, readBytes]).toEqual([2, 8]);
+      if (REPORTED.includes(i + 1)) process.stderr.write(`${i + 1} steps: ${megabytes()} MB of the process\n`);
     }
     expect(tf.memory()).toEqual(before);
     await step.dispose();
