@@ -10,8 +10,7 @@ namespace visualbert {
 // Element type of a packed matrix. int8 is symmetric with one scale for each row of W (output channel).
 enum class Packing : int32_t { kFloat32 = 0, kBfloat16 = 1, kInt8 = 2 };
 
-constexpr int64_t kPanel = 32;  // rows of W side by side, the last panel filled up with zeros
-
+constexpr int64_t kPanel = 32;       // rows of W side by side, the last panel filled up with zeros
 constexpr int64_t kColumnBytes = 4;  // adjacent values of one column of a panel
 
 inline int64_t filled_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }

@@ -17,9 +17,9 @@
 namespace visualbert {
 namespace {
 
-constexpr int64_t kSliceBytes = 32 << 10;  // of a panel, multiplied with all rows of a block while it is cached
-constexpr int64_t kBlockRows = 96;         // of which a slice stays in the second cache, with the sums of the panels that it is multiplied with:
-constexpr int64_t kBlockPanels = 8;
+// A block of rows of x is multiplied with a few panels, slice by slice: the sums and a slice of the rows stay in the second cache.
+constexpr int64_t kBlockRows = 96, kBlockPanels = 8;
+constexpr int64_t kSliceBytes = 32 << 10;  // of a panel
 
 VISUALBERT_WIDE void round_row(const float* x, float* y, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
