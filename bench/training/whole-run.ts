@@ -162,7 +162,7 @@ async function follow(side: Side, run: Parameters<Side['start']>[0], interruptAf
 /** The command itself; its updates show in metrics.jsonl. */
 function ourSide(options: WholeRunOptions, files: RunFiles, model: string): Side {
   const folder = join(benchCache(), 'whole-run');
-  const program = fileURLToPath(new URL('../../scripts/visualbert.js', import.meta.url));
+  const program = fileURLToPath(new URL('../../bundle/visualbert.js', import.meta.url));
   return {
     folder,
     start: ({ steps, saveEvery, stopAfter, resume }) => {
