@@ -112,7 +112,9 @@ function testSection(title: string, env: NodeJS.ProcessEnv): string {
       ...broken.map(({ message }) => fenced('a file that could not be run', message)),
     ].map((text) => text.replace(/^##/, '###'));
     const passed = tests.filter(({ status }) => status === 'passed').length;
-    return [`## ${title}`, `${passed} passed, ${failed.length + broken.length} failed.`, ...messages].join('\n\n');
+    const skipped = tests.length - passed - failed.length;
+    const counts = `${passed} passed, ${failed.length + broken.length} failed, ${skipped} skipped.`;
+    return [`## ${title}`, counts, ...messages].join('\n\n');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
