@@ -3,6 +3,7 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { JSON_FLAG } from './flags/results.js';
 import { counted, examineMachine, type MachineReport } from '../src/node.js';
 import { gigabytes } from './flags/internal.js';
+import { fold, pageWidth } from './terminal/help.js';
 
 export const command: CommandModule<object, { json: boolean }> = {
   command: 'doctor',
@@ -14,14 +15,20 @@ export const command: CommandModule<object, { json: boolean }> = {
       .example('$0 doctor --json', 'to paste into an issue') as unknown as Argv<{ json: boolean }>,
   handler: async ({ json }: ArgumentsCamelCase<{ json: boolean }>) => {
     const report = await examineMachine();
-    console.log(json ? JSON.stringify(report, null, 2) : reportLines(report).join('\n'));
+    console.log(json ? JSON.stringify(report, null, 2) : reportLines(report, pageWidth()).join('\n'));
     if (report.problems.length > 0) process.exitCode = 1;
   },
 };
 
-function reportLines(report: MachineReport): string[] {
+/** Column of what is said about a part of the machine. */
+const COLUMN = 13;
+
+function reportLines(report: MachineReport, width: number): string[] {
   const { engine, caveat, backends, cache, hub, optional, problems } = report;
-  const line = (name: string, text: string): string => `${name.padEnd(13)}${text}`;
+  const line = (name: string, text: string): string => {
+    const [first = '', ...others] = fold(text, width, COLUMN, COLUMN);
+    return [name.padEnd(COLUMN) + first.trimStart(), ...others].join('\n');
+  };
   const free = cache.freeBytes === null ? '' : `, ${gigabytes(cache.freeBytes)} free`;
   return [
     line('package', `visualbert-tfjs ${report.package}, Node ${report.node.replace(/^v/, '')}`),
@@ -40,17 +47,24 @@ function reportLines(report: MachineReport): string[] {
     '',
     'backends',
     ...backends.map(({ backend, problem, gigaflops }) =>
-      line(`  ${backend}`, problem === null ? `works, ${Math.round(gigaflops ?? 0)} GFLOP/s` : firstLine(problem)),
+      line(`  ${backend}`, problem === null ? `works, ${speed(gigaflops ?? 0)} GFLOP/s` : firstLine(problem)),
     ),
     'optional packages',
     ...optional.map(({ name, version, use }) => line(`  ${name}`, `${version ?? 'not installed'} (${use})`)),
     '',
-    ...(problems.length === 0 ? ['No problems found.'] : problems.flatMap(problemLines)),
+    ...(problems.length === 0
+      ? ['No problems found.']
+      : problems.flatMap((one, index) => problemLines(one, index, width))),
   ];
 }
 
-function problemLines({ problem, remedy }: MachineReport['problems'][number], index: number): string[] {
-  return [`${index + 1}. ${problem}`, `   ${remedy}`];
+function problemLines({ problem, remedy }: MachineReport['problems'][number], index: number, width: number): string[] {
+  return [...fold(`${index + 1}. ${problem}`, width, 0, 3), ...fold(`to fix it: ${remedy}`, width, 3, 3)];
+}
+
+/** Whole from 10 on: plain JavaScript makes less than one. */
+function speed(gigaflops: number): string {
+  return gigaflops.toFixed(gigaflops < 10 ? 1 : 0);
 }
 
 function firstLine(text: string): string {

@@ -3,7 +3,7 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { CHECKPOINT_ARGUMENT } from './flags/checkpoint.js';
 import { JSON_FLAG } from './flags/results.js';
 import { bytesText, checkpointSummary, detectorSummary, SUMMARY_INDENT } from './results/inspection.js';
-import { fold } from './terminal/help.js';
+import { fold, pageWidth } from './terminal/help.js';
 import { inspectCheckpoint, inspectDetector, type InspectedFile } from '../src/node.js';
 
 interface InspectArguments {
@@ -29,17 +29,12 @@ export const command: CommandModule<object, InspectArguments> = {
       console.log(JSON.stringify(inspection, null, 2));
       return;
     }
-    const width = outputWidth();
+    const width = pageWidth();
     const summary = 'candidates' in inspection ? detectorSummary(inspection) : checkpointSummary(inspection);
     const lines = summary.flatMap((line) => fold(line, width, 0, SUMMARY_INDENT));
     console.log([...(keys ? table(inspection, width) : []), ...lines].join('\n'));
   },
 };
-
-/** Columns of the terminal: a pipe takes whole lines, unless COLUMNS asks for others. */
-function outputWidth(): number {
-  return Number(process.env.COLUMNS) || process.stdout.columns || Infinity;
-}
 
 /** A row for each tensor, on narrow terminals with the key above the rest. */
 function table({ tensors }: InspectedFile, width: number): string[] {

@@ -19,6 +19,11 @@ export function helpWidth(asked: string | undefined, terminal: number | undefine
   return Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, Math.floor(wanted)));
 }
 
+/** The width of a result: the variable COLUMNS, else the width of the terminal; in a pipe lines stay whole. */
+export function pageWidth(): number {
+  return Number(process.env.COLUMNS) || process.stdout.columns || Infinity;
+}
+
 /** Wraps a help text of yargs, whose rows have two or more spaces between flag, description and type. */
 export function foldHelp(help: string, width: number): string {
   const blocks = help

@@ -41,6 +41,14 @@ test('without an engine: the backends that work, the command that mends, no name
 
 test('as a page: a line for each backend', async () => {
   const { output } = await doctor([], {});
-  expect(output).toMatch(/^ {2}wasm +works, \d+ GFLOP\/s$/m);
+  expect(output).toMatch(/^ {2}wasm +works, \d[\d.]* GFLOP\/s$/m);
   expect(output).toMatch(/^hub +http:\/\/127\.0\.0\.1:\d+ answers$/m);
+});
+
+test('as a page for a narrow terminal: lines are folded below their text, and slow backends have a speed too', async () => {
+  const { output } = await doctor([], { COLUMNS: '60', VK_ICD_FILENAMES: '/nowhere' });
+  expect(output).toMatch(/^ {2}fastify +.*$/m);
+  expect(output).toMatch(/^ {2}cpu +works, (?!0\.0)\d[\d.]* GFLOP\/s$/m);
+  const wide = output.split('\n').filter((line) => line.length > 60);
+  expect(wide.filter((line) => line.trim().includes(' ') && !/^\S+ {2,}\S+$/.test(line))).toEqual([]);
 });
