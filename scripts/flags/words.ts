@@ -7,10 +7,10 @@ const RENAMED: Readonly<Record<string, string>> = { maxLength: 'max-text-length'
 
 const { method, layer, head } = EXPLAIN_OPTIONS;
 const { allowFreshWeights } = COMPUTING_OPTIONS;
-const { allowIncomplete, maxShardSize } = CONVERT_OPTIONS;
+const { architecture, allowIncomplete, maxShardSize } = CONVERT_OPTIONS;
 const { interOpThreads, gpuMemoryGrowth } = BACKEND_OPTIONS;
 /** Options of other functions that messages name. */
-const OTHER_OPTIONS = { method, layer, head, allowFreshWeights, allowIncomplete, maxShardSize, interOpThreads, gpuMemoryGrowth }; // prettier-ignore
+const OTHER_OPTIONS = { method, layer, head, allowFreshWeights, architecture, allowIncomplete, maxShardSize, interOpThreads, gpuMemoryGrowth }; // prettier-ignore
 
 const NAMES = Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS, ...RUN_OPTIONS, ...RENAMED, ...OTHER_OPTIONS });
 const OPTION_NAMES = new Set(NAMES);

@@ -35,7 +35,7 @@ export function requireTokenizer(file: string, json: object | null, hasTokenizer
   if (hasTokenizerJson || !NEED_TOKENIZER_JSON.has(type)) return;
   throw new CheckpointError(
     `${file}: a model of type "${String(type)}" has no vocab.txt, and its SentencePiece file does not have its ids; put its tokenizer.json next to it ` +
-      '(AutoTokenizer.from_pretrained(...).save_pretrained(...) writes one), or pass allowIncomplete (--allow-incomplete) to convert the weights alone',
+      '(AutoTokenizer.from_pretrained(...).save_pretrained(...) writes one), or pass allowIncomplete to convert the weights alone',
   );
 }
 

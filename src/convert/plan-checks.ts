@@ -100,12 +100,12 @@ export function requireComplete(
   );
   if (lost.length > 0) {
     throw new CheckpointError(
-      `${file.name}: ${lost.length} keys match no parameter of ${architecture}: ${someKeys(lost.map(({ key }) => key))}; pass architecture, or allowIncomplete (--allow-incomplete) to leave them out`,
+      `${file.name}: ${lost.length} keys match no parameter of ${architecture}: ${someKeys(lost.map(({ key }) => key))}; pass \`architecture\`, or allowIncomplete to leave them out`,
     );
   }
   if (absent.length > 0) {
     throw new CheckpointError(
-      `${file.name}: ${absent.length} parameters of ${architecture} are in no key: ${someKeys(absent)}; pass architecture, or allowIncomplete (--allow-incomplete) to leave them fresh`,
+      `${file.name}: ${absent.length} parameters of ${architecture} are in no key: ${someKeys(absent)}; pass \`architecture\`, or allowIncomplete to leave them fresh`,
     );
   }
 }

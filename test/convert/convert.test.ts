@@ -229,7 +229,7 @@ describe('convertCheckpoint', () => {
     await expect(
       convert('authors-pretraining.th', { config: SMALL, architecture: 'VisualBertForQuestionAnswering' }),
     ).rejects.toThrow(
-      /2 parameters of VisualBertForQuestionAnswering are in no key: cls\.weight, cls\.bias; .*--allow-incomplete/,
+      /2 parameters of VisualBertForQuestionAnswering are in no key: cls\.weight, cls\.bias; pass `architecture`, or allowIncomplete/,
     );
   });
 
