@@ -16,7 +16,9 @@ const MODEL = z.object({
   task: z.string(),
   model: z.string().meta({ description: 'its class' }),
   endpoints: z.array(z.string()),
-  example: z.record(z.string(), z.unknown()).meta({ description: 'a body, to which regions are added' }),
+  example: z
+    .record(z.string(), z.unknown())
+    .meta({ description: 'a body that can be sent to the first endpoint as it is' }),
   visualEmbeddingDim: z.int().meta({ description: 'width of features' }),
   compiled: z.boolean(),
   images: z.int().nullable().meta({ description: 'in the store; null without one' }),
@@ -44,7 +46,7 @@ export function addImageRoutes(app: FastifyInstance, service: ModelService<Serve
       ...service.describe(),
       task: name,
       endpoints: [`/v1/${task.path}`, '/v1/explain'],
-      example: task.sample,
+      example: service.example(),
       images: images.count,
       detector: images.canDetect,
       severalImages: task.hasSeveralImages,

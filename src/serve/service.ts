@@ -47,6 +47,14 @@ export class ModelService<T extends ServedName> {
     };
   }
 
+  /** A body that can be sent as it is: with images of the store, or where there is none with one region of zeros. */
+  example(): TaskBody {
+    const [first, second = first] = this.images.search('', 0, 2).ids;
+    const zeros = { features: [Array<number>(this.describe().visualEmbeddingDim).fill(0)] };
+    const [one, other] = [first, second].map((image) => (image === undefined ? zeros : { image })) as [object, object];
+    return { ...this.task.sample, regions: this.task.hasSeveralImages ? [one, other] : one };
+  }
+
   /** @throws RequestError saying what was expected */
   async answer({ regions, topK, ...body }: TaskBody, signal: AbortSignal): Promise<TaskResponse> {
     const { head } = this.access;

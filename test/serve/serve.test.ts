@@ -11,6 +11,16 @@ import { call, IMAGES, PICTURE, QUESTION, start, vqa } from './small-server.js';
 
 jest.setTimeout(60_000);
 
+/** Sends the example of `/v1/model` as it is. @returns its regions */
+async function expectUsableExample({ url }: RunningServer): Promise<unknown> {
+  const { example, endpoints } = (await call(`${url}/v1/model`)).body as {
+    example: { regions: unknown };
+    endpoints: string[];
+  };
+  for (const endpoint of endpoints) expect((await call(`${url}${endpoint}`, example)).status).toBe(200);
+  return example.regions;
+}
+
 describe('answers', () => {
   let server: RunningServer;
   beforeAll(async () => {
@@ -108,6 +118,13 @@ describe('answers', () => {
         '/metrics',
       ]),
     );
+  });
+
+  test('follow from the example of a body, which needs no change', async () => {
+    expect(await expectUsableExample(server)).toEqual({ image: '7' });
+    expect(await expectUsableExample(await start({ features: undefined }))).toEqual({
+      features: [Array<number>(REGION_DIM).fill(0)],
+    });
   });
 
   test.each([
@@ -255,4 +272,5 @@ test.each([
   expect(
     (await call(`${server.url}/v1/explain`, { ...body, regions: regions.length > 1 ? regions : regions[0] })).status,
   ).toBe(200);
+  await expectUsableExample(server);
 });

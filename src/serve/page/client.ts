@@ -30,7 +30,7 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
     task: string;
     model: string;
     endpoints: string[];
-    example: Record<string, string | string[]>;
+    example: Record<string, unknown>;
     images: number | null;
     detector: boolean;
     severalImages: boolean;
@@ -59,10 +59,14 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
     }
   };
 
-  /** One field per text of the model's example, which is its initial content. */
+  /** The model's example without its image: one text or list of texts per field. */
+  const sampleTexts = (): [name: string, example: string | string[]][] =>
+    Object.entries(model.example as Record<string, string | string[]>).filter(([name]) => name !== 'regions');
+
+  /** One field per text of the example, shown where it is empty. */
   const buildFields = (): void => {
     find('fields').replaceChildren(
-      ...Object.entries(model.example).map(([name, example]) => {
+      ...sampleTexts().map(([name, example]) => {
         const isList = Array.isArray(example);
         const attributes = { id: `field-${name}`, required: '', ...(isList ? { rows: '4' } : { type: 'text' }) };
         const field = create(isList ? 'textarea' : 'input', attributes);
@@ -73,7 +77,7 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
   };
 
   const bodyNow = (): object => {
-    const fields = Object.entries(model.example).map(([name, example]) => {
+    const fields = sampleTexts().map(([name, example]) => {
       const text = value(`field-${name}`);
       const lines = text.split('\n').map((line) => line.trim());
       return [name, Array.isArray(example) ? lines.filter((line) => line !== '') : text];
