@@ -1,6 +1,6 @@
 // The HTTP application: Fastify with limits, checks, API document and routes.
 import type { FastifyInstance } from 'fastify';
-import { handleFailures, rejectAddress } from './failures.js';
+import { handleFailures, rejectAddress, rejectConnection } from './failures.js';
 import { guard } from './guard.js';
 import { addImageRoutes } from './image-routes.js';
 import type { ServerMetrics } from './metrics.js';
@@ -41,6 +41,8 @@ export async function createApp(
     http: { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval: CHECK_MS },
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: rejectAddress,
+    clientErrorHandler: rejectConnection,
+    return503OnClosing: false, // what arrives on an open connection is still answered: `close` waits for it
   });
   app.removeContentTypeParser('text/plain'); // JSON only, which pages of other sites cannot send without a CORS preflight
   app.setValidatorCompiler(packages.zod.validatorCompiler);

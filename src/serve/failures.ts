@@ -1,14 +1,24 @@
 // Error responses: a status and a message that states what was expected, never a stack trace.
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { SECURITY_HEADERS } from './guard.js';
 import type { ServerPackages } from './packages.js';
 import { RequestError } from './request-error.js';
+import type { PROBLEM } from './schemas.js';
 
 /** Maximum number of reported faults of a body. */
 const REPORTED_FAULTS = 5;
 /** Maximum length of a message, which may quote the request. */
 const LONGEST_MESSAGE = 1000;
+/** Fastify's code of an error for a body in another form than JSON. */
+const WRONG_TYPE = 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+/** Responses to connections that Node gives up before there is a request, by Node's code of the error. */
+const BROKEN_REQUESTS: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'expected the whole request within the time limit of this server (--limit-seconds)'],
+  HPE_HEADER_OVERFLOW: [431, 'expected shorter headers'],
+};
 /** Maximum elements and keys of a body besides its features: checking more would delay other requests. */
 const MAX_NODES = 10_000;
 
@@ -23,6 +33,10 @@ export function handleFailures(app: FastifyInstance, { zod }: Pick<ServerPackage
     const { statusCode = 500 } = error;
     if (error instanceof RequestError && error.retryAfter !== undefined)
       void reply.header('retry-after', String(error.retryAfter));
+    if (error.code === WRONG_TYPE) {
+      const received = request.headers['content-type'] ?? 'none';
+      return send(reply, statusCode, `expected the header "content-type: application/json", received ${received}`);
+    }
     if (statusCode < 500 || error instanceof RequestError) return send(reply, statusCode, error.message);
     request.log.error(error);
     return send(reply, 500, `internal error; the server's log has the reason under request ${request.id}`);
@@ -45,17 +59,24 @@ export function rejectAddress(
   send(reply.headers(SECURITY_HEADERS), statusCode, message);
 }
 
+/** Answers connections that send no valid HTTP, or send it too slowly, and closes them. */
+export function rejectConnection({ code }: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable) return void socket.destroy();
+  const [status, message] = BROKEN_REQUESTS[code ?? ''] ?? [400, 'expected a valid HTTP/1.1 request'];
+  const problem = problemOf(status, message);
+  const body = JSON.stringify(problem);
+  const headers = `content-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close`;
+  socket.end(`HTTP/1.1 ${status} ${problem.error}\r\n${headers}\r\n\r\n${body}`);
+}
+
 function send(reply: FastifyReply, status: number, message: string): FastifyReply {
   const shown = message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}...` : message;
-  return reply
-    .code(status)
-    .type('application/json')
-    .serializer(JSON.stringify)
-    .send({
-      status,
-      error: STATUS_CODES[status] ?? 'Error',
-      message: shown,
-    });
+  return reply.code(status).type('application/json').serializer(JSON.stringify).send(problemOf(status, shown));
+}
+
+/** The body of every error response. */
+function problemOf(status: number, message: string): z.output<typeof PROBLEM> {
+  return { status, error: STATUS_CODES[status] ?? 'Error', message };
 }
 
 /** `/regions/boxes/3` as `regions.boxes.3`. */

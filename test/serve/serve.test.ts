@@ -220,9 +220,17 @@ describe('answers', () => {
   });
 
   test('go to JSON on this machine alone', async () => {
-    expect(
-      (await call(`${server.url}/v1/answer`, JSON.stringify(QUESTION), { 'content-type': 'text/plain' })).status,
-    ).toBe(415);
+    const error = 'Unsupported Media Type';
+    const refused = await call(`${server.url}/v1/answer`, QUESTION, { 'content-type': 'text/plain' });
+    expect(refused.body).toEqual({
+      ...{ status: 415, error },
+      message: 'expected the header "content-type: application/json", received text/plain',
+    });
+    const untyped = await fetch(`${server.url}/v1/answer`, { method: 'POST', body: new Uint8Array([123, 125]) });
+    expect(await untyped.json()).toEqual({
+      ...{ status: 415, error },
+      message: 'expected the header "content-type: application/json", received none',
+    });
     const rebound = await new Promise<number | undefined>((resolve, reject) => {
       request(`${server.url}/v1/model`, { headers: { host: 'elsewhere.example' } }, ({ statusCode }) =>
         resolve(statusCode),

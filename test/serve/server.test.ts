@@ -50,7 +50,13 @@ describe('a server', () => {
       socket.on('close', () => resolve(text)).on('error', reject);
     });
     expect((await call(`${url}/v1/answer`, QUESTION)).status).toBe(200);
-    expect(await slow).toMatch(/^HTTP\/1.1 408 /);
+    const [head, body = ''] = (await slow).split('\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n/);
+    expect(JSON.parse(body)).toEqual({
+      status: 408,
+      error: 'Request Timeout',
+      message: 'expected the whole request within the time limit of this server (--limit-seconds)',
+    });
   });
 
   test('finds regions in a sent picture with its detector, once for the same picture', async () => {
