@@ -12,6 +12,7 @@ import { requestSchemas } from './schemas.js';
 import type { ModelService } from './service.js';
 import { addStateRoutes } from './state-routes.js';
 import type { ServedName } from './tasks.js';
+import { compileCheck } from './validation.js';
 
 export interface AppOptions {
   host: string;
@@ -45,9 +46,9 @@ export async function createApp(
     return503OnClosing: false, // what arrives on an open connection is still answered: `close` waits for it
   });
   app.removeContentTypeParser('text/plain'); // JSON only, which pages of other sites cannot send without a CORS preflight
-  app.setValidatorCompiler(packages.zod.validatorCompiler);
+  app.setValidatorCompiler(compileCheck);
   app.setSerializerCompiler(packages.zod.serializerCompiler);
-  handleFailures(app, packages);
+  handleFailures(app);
   guard(app, host, token);
   await app.register(packages.swagger, {
     openapi: {

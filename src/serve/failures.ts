@@ -4,12 +4,9 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { SECURITY_HEADERS } from './guard.js';
-import type { ServerPackages } from './packages.js';
 import { RequestError } from './request-error.js';
 import type { PROBLEM } from './schemas.js';
 
-/** Maximum number of reported faults of a body. */
-const REPORTED_FAULTS = 5;
 /** Maximum length of a message, which may quote the request. */
 const LONGEST_MESSAGE = 1000;
 /** Fastify's code of an error for a body in another form than JSON. */
@@ -23,13 +20,8 @@ const BROKEN_REQUESTS: Readonly<Record<string, readonly [status: number, message
 const MAX_NODES = 10_000;
 
 /** Handles errors and unknown addresses, and rejects bodies that would take long to check. */
-export function handleFailures(app: FastifyInstance, { zod }: Pick<ServerPackages, 'zod'>): void {
+export function handleFailures(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    if (zod.hasZodFastifySchemaValidationErrors(error)) {
-      const faults = error.validation.map(({ instancePath, message = '' }) => `${pathOf(instancePath)}: ${message}`);
-      const more = faults.length > REPORTED_FAULTS ? [`and ${faults.length - REPORTED_FAULTS} more`] : [];
-      return send(reply, 400, [...faults.slice(0, REPORTED_FAULTS), ...more].join('; '));
-    }
     const { statusCode = 500 } = error;
     if (error instanceof RequestError && error.retryAfter !== undefined)
       void reply.header('retry-after', String(error.retryAfter));
@@ -77,11 +69,6 @@ function send(reply: FastifyReply, status: number, message: string): FastifyRepl
 /** The body of every error response. */
 function problemOf(status: number, message: string): z.output<typeof PROBLEM> {
   return { status, error: STATUS_CODES[status] ?? 'Error', message };
-}
-
-/** `/regions/boxes/3` as `regions.boxes.3`. */
-function pathOf(pointer: string): string {
-  return pointer === '' || pointer === '/' ? 'body' : pointer.slice(1).replaceAll('/', '.');
 }
 
 /** Elements and keys of a value without those of `features`, counted up to the limit; iterative, since a body may be deeply nested. */

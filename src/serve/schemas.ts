@@ -1,6 +1,7 @@
 // Schemas of requests and responses: checked by zod, shown in the API's document.
 import { z } from 'zod';
 import { EXPLANATION_METHODS } from '../explain/contract.js';
+import { expected } from '../options.js';
 import type { ResolvedLimits } from './options.js';
 
 /** Maximum width of region features. */
@@ -77,7 +78,9 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
     });
   const token = z.union([text, z.array(z.int().nonnegative()).max(MAX_OBJECTS)]);
   const tagged = z.union([text, z.array(token).min(1).max(MAX_TOKENS)], {
-    error: `expected a text of at most ${characters} characters, or words and tags such as ["Why", "is", [0], "here", "?"]`,
+    error: expected(
+      `a text of at most ${characters} characters, or words and tags such as ["Why", "is", [0], "here", "?"]`,
+    ),
   });
   return {
     text,
@@ -91,7 +94,7 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
     phrases: z
       .array(
         z.union([text, z.strictObject({ first: z.int().nonnegative(), last: z.int().nonnegative() })], {
-          error: 'expected words of the sentence, or { first, last } of its words',
+          error: expected('words of the sentence, or { first, last } of its words'),
         }),
       )
       .min(1)
@@ -99,7 +102,9 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
     topK: z.int().min(1).max(MAX_TOP).optional(),
     explaining: z.strictObject({
       method: z.enum(EXPLANATION_METHODS).optional(),
-      answer: z.union([text, z.int().nonnegative()]).optional(),
+      answer: z
+        .union([text, z.int().nonnegative()], { error: expected('the text of an answer, or its index') })
+        .optional(),
       asked: z.int().nonnegative().optional(),
       layer: z.int().nonnegative().optional(),
       head: z.int().nonnegative().optional(),

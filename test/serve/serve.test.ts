@@ -129,13 +129,13 @@ describe('answers', () => {
 
   test.each([
     ['an empty text', { ...QUESTION, question: ' ' }, 400, 'question: expected a text, received an empty one'],
-    ['a number in its place', { ...QUESTION, question: 3 }, 400, 'question: Invalid input: expected string'],
+    ['a number in its place', { ...QUESTION, question: 3 }, 400, 'question: expected a text, received 3'],
     ['no image', { question: 'a', regions: {} }, 400, 'regions: expected one of { image: "ID" } of the store'],
     [
       'two images',
       { ...QUESTION, regions: [{ image: '7' }, { image: '8' }] },
       400,
-      'regions: Invalid input: expected object',
+      'regions: expected an object, received [{"image":"7"},{"image":"8"}]',
     ],
     [
       'an unknown image',
@@ -143,7 +143,7 @@ describe('answers', () => {
       404,
       'the store has no "../secret" among its 3 images',
     ],
-    ['an unknown field', { ...QUESTION, top: 3 }, 400, 'body: Unrecognized key: "top"'],
+    ['an unknown field', { ...QUESTION, top: 3 }, 400, 'body: unknown top; known: question, regions, topK'],
     ['a field of the prototype', '{"__proto__": {"question": "a"}}', 400, 'Body is not valid JSON'],
     [
       'ragged features',
@@ -156,12 +156,45 @@ describe('answers', () => {
     ['a picture', { ...QUESTION, regions: { picture: 'AAAA' } }, 422, 'this server has no detector'],
     ['no JSON', '{"question": ', 400, 'Body is not valid JSON'],
     ['too many values', { ...QUESTION, question: Array(20_000).fill(0) }, 422, 'expected at most 10000 values'],
-    ['too long a text', { ...QUESTION, question: 'a'.repeat(2001) }, 400, 'expected string to have <=2000 characters'],
-    ['too many answers', { ...QUESTION, topK: 1000 }, 400, 'topK: Too big'],
+    [
+      'too long a text',
+      { ...QUESTION, question: 'a'.repeat(2001) },
+      400,
+      'question: expected a text of at most 2000 characters, received 2001',
+    ],
+    ['too many answers', { ...QUESTION, topK: 1000 }, 400, 'topK: expected a number of at most 100, received 1000'],
+    ['no answers', { ...QUESTION, topK: 0 }, 400, 'topK: expected a number of at least 1, received 0'],
+    ['half an answer', { ...QUESTION, topK: 1.5 }, 400, 'topK: expected a whole number, received 1.5'],
+    ['no body', 'null', 400, 'body: expected an object, received null'],
+    [
+      'flat boxes',
+      { ...QUESTION, regions: { features: [[1]], boxes: [[1, 2]] } },
+      400,
+      'regions.boxes.0: expected a list of at least 4, received 2',
+    ],
+    [
+      'no width',
+      { ...QUESTION, regions: { image: '7', width: 0 } },
+      400,
+      'regions.width: expected a number of more than 0, received 0',
+    ],
   ])('are refused for %s, with what was expected', async (_, body, status, message) => {
     const refused = await call(`${server.url}/v1/answer`, body);
     expect(refused).toMatchObject({ status, body: { status, message: expect.stringContaining(message) } });
     expect(JSON.stringify(refused.body)).not.toMatch(/node:|\.ts:|\n {4}at /);
+  });
+
+  test('for explanations and lists of images name the field', async () => {
+    const messageOf = async (path: string, body?: object): Promise<unknown> =>
+      ((await call(`${server.url}${path}`, body)).body as { message: string }).message;
+    expect(await messageOf('/v1/explain', { ...QUESTION, method: 'saliency' })).toBe(
+      'method: expected one of attention, rollout, relevance, leave-out, received "saliency"',
+    );
+    expect(await messageOf('/v1/explain', { ...QUESTION, answer: true })).toBe(
+      'answer: expected the text of an answer, or its index, received true',
+    );
+    expect(await messageOf('/v1/images?limit=0')).toBe('limit: expected a number of at least 1, received 0');
+    expect(await messageOf('/v1/images?offset=a')).toBe('offset: expected a number, received NaN');
   });
 
   test('of other tasks and addresses say what there is', async () => {

@@ -131,7 +131,7 @@ describe('a server', () => {
     });
     expect(await call(`${url}/v1/answer`, QUESTION)).toMatchObject({
       status: 400,
-      body: { message: expect.stringContaining('<=9 characters') },
+      body: { message: expect.stringContaining('a text of at most 9 characters') },
     });
   });
 
