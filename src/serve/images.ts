@@ -5,6 +5,8 @@ import { type PictureDetector, pictureReader } from '../features/picture-detecto
 import { type RegionFeatures, type RegionFeatureSource, requireUsable } from '../features/region-features.js';
 import { cachedSource } from '../features/wrappers.js';
 import { imageKey } from '../image-key.js';
+import { shown } from '../options.js';
+import { pictureKind } from '../pictures/kind.js';
 import { nameByOf, openPictures } from '../pictures/sources/open.js';
 import type { PictureSource } from '../pictures/sources/source.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
@@ -102,21 +104,21 @@ export class ServedImages {
   }
 
   /**
-   * The regions of an uploaded picture. `alone` runs the detector when no batch is running.
+   * The regions of an uploaded picture, in base64. `alone` runs the detector when no batch is running.
    * @throws RequestError 422 without a detector, or for bytes that are not a picture
    */
   async regionsIn(
-    picture: Uint8Array,
+    picture: string,
     alone: (work: () => Promise<RegionFeatures>) => Promise<RegionFeatures>,
   ): Promise<RegionFeatures> {
     const { detector } = this;
     if (detector === null)
       throw new RequestError(422, 'picture: this server has no detector; send an image id or features');
-    const key = createHash('sha256').update(picture).digest('base64');
+    const bytes = pictureBytes(picture);
+    const key = createHash('sha256').update(bytes).digest('base64');
     const known = this.detected.get(key);
     const regions =
-      known ??
-      alone(() => withInputErrors(async () => requireUsable(await pictureReader(detector)(picture), 'picture')));
+      known ?? alone(() => withInputErrors(async () => requireUsable(await pictureReader(detector)(bytes), 'picture')));
     this.detected.delete(key);
     this.detected.set(key, regions);
     const [oldest] = this.detected.keys();
@@ -130,4 +132,14 @@ export class ServedImages {
   async close(): Promise<void> {
     await Promise.all([this.source?.close(), this.pictures?.close()]);
   }
+}
+
+/** The file of a picture from its base64, or from a data URL. @throws RequestError 422 for anything else */
+function pictureBytes(text: string): Uint8Array {
+  const bytes = Buffer.from(text.replace(/^data:[^,]*;base64,/, ''), 'base64');
+  if (pictureKind(bytes) !== null) return bytes;
+  throw new RequestError(
+    422,
+    `picture: expected the file of a picture, such as a PNG or JPEG, in base64, received ${shown(text)}`,
+  );
 }

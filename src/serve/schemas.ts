@@ -65,7 +65,7 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
       picture: z
         .string()
         .optional()
-        .meta({ description: 'the file of a picture in base64, where the server has a detector' }),
+        .meta({ description: 'the file of a picture in base64 or as a data URL, where the server has a detector' }),
     })
     .refine(
       ({ image: id, features, picture }) => [id, features, picture].filter((one) => one !== undefined).length === 1,

@@ -72,10 +72,7 @@ export class ModelService<T extends ServedName> {
   /** The regions of an image, for the page. */
   async regionsOfImage({ image, features, boxes, width, height, picture }: ImageBody): Promise<RegionFeatures> {
     if (image !== undefined) return this.images.regionsOf(image);
-    if (features === undefined) {
-      const bytes = Buffer.from(picture ?? '', 'base64');
-      return this.images.regionsIn(bytes, (work) => this.queue.alone(work));
-    }
+    if (features === undefined) return this.images.regionsIn(picture ?? '', (work) => this.queue.alone(work));
     return {
       features: Float32Array.from(features.flat()),
       count: features.length,

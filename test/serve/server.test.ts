@@ -78,7 +78,16 @@ describe('a server', () => {
       [regions, { image: '8' }].map((one) => call(`${url}/v1/answer`, { ...QUESTION, regions: one })),
     );
     expect(sent?.body).toEqual(stored?.body);
+    const dataUrl = `data:image/png;base64,${regions.picture}`;
+    expect((await call(`${url}/v1/regions`, { picture: dataUrl })).status).toBe(200);
     expect(detections).toBe(1);
+    for (const picture of ['!!!', '', 'data:image/svg+xml;base64,PHN2Zz4='])
+      expect(await call(`${url}/v1/regions`, { picture })).toMatchObject({
+        status: 422,
+        body: {
+          message: `picture: expected the file of a picture, such as a PNG or JPEG, in base64, received ${JSON.stringify(picture)}`,
+        },
+      });
   });
 
   test('that is full answers 503 with a time to come back, and is not ready', async () => {
