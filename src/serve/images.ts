@@ -86,7 +86,7 @@ export class ServedImages {
     if (!source.has(id)) {
       throw new RequestError(
         404,
-        `image: the store has no ${JSON.stringify(id)} among its ${this.ids.length} images; GET /v1/images lists them`,
+        `image: the store has no ${JSON.stringify(id)} among its ${this.ids.length} images; GET /v1/images?search=TEXT finds ids, limit and offset choose how many and which`,
       );
     }
     return source.read(id);

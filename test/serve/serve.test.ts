@@ -141,7 +141,7 @@ describe('answers', () => {
       'an unknown image',
       { ...QUESTION, regions: { image: '../secret' } },
       404,
-      'the store has no "../secret" among its 3 images',
+      'the store has no "../secret" among its 3 images; GET /v1/images?search=TEXT finds ids, limit and offset choose',
     ],
     ['an unknown field', { ...QUESTION, top: 3 }, 400, 'body: unknown top; known: question, regions, topK'],
     ['a field of the prototype', '{"__proto__": {"question": "a"}}', 400, 'Body is not valid JSON'],
