@@ -30,7 +30,10 @@ export const SECURITY_HEADERS = {
  * @throws ConfigError for an address beyond loopback without a token, unless `token` is false
  */
 export function tokenFor(host: string, token: string | false | undefined): string | null {
-  if (token === '') throw new ConfigError('token: expected a text, received an empty one');
+  if (token === '')
+    throw new ConfigError(
+      'token: expected a text, received an empty one (of --token, else of the variable VISUALBERT_TOKEN)',
+    );
   if (token !== undefined) return token === false ? null : token;
   if (isLoopback(host)) return null;
   throw new ConfigError(

@@ -217,6 +217,10 @@ test.each([
     const detector = { detect: async () => [regionsOfImage(2, 6)] };
     const page = await open(await start('VisualBertForQuestionAnswering', vqa, { token: 'abc', detector }));
     await page.waitForSelector('#login:not([hidden])');
+    expect(await page.textContent('#problem')).toBe('This server requires its token.');
+    await page.fill('#token', 'abd');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.querySelector('#problem')?.textContent === 'Wrong token.');
     await page.fill('#token', 'abc');
     await page.keyboard.press('Enter');
     await page.setInputFiles('#file', join(pictures, '42.png'));

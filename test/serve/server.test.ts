@@ -15,6 +15,9 @@ describe('a server', () => {
     await expect(serve({ model: vqa, host: '0.0.0.0', port: 0 })).rejects.toThrow(
       'host 0.0.0.0 can be reached from other machines, so requests need a token',
     );
+    await expect(serve({ model: vqa, host: '0.0.0.0', port: 0, token: '' })).rejects.toThrow(
+      'token: expected a text, received an empty one (of --token, else of the variable VISUALBERT_TOKEN)',
+    );
     const open = await start({ host: '0.0.0.0', token: false });
     const { port } = new URL(open.url);
     expect((await call(`http://127.0.0.1:${port}/v1/model`)).status).toBe(200);

@@ -4,7 +4,7 @@
 export interface PageRequests {
   /** Later requests carry the token. */
   signIn(token: string): void;
-  /** @throws Error with the server's message */
+  /** @throws Error with the server's message, or about the token */
   request(path: string, body?: object): Promise<Response>;
   json<T>(path: string, body?: object): Promise<T>;
 }
@@ -20,7 +20,10 @@ export function createPageRequests(refused: () => void): PageRequests {
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
     });
     if (response.ok) return response;
-    if (response.status === 401) refused();
+    if (response.status === 401) {
+      refused();
+      throw new Error(token === '' ? 'This server requires its token.' : 'Wrong token.');
+    }
     const { message } = (await response.json()) as { message: string };
     throw new Error(message);
   };
