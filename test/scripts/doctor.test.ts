@@ -41,6 +41,8 @@ test('without an engine: the backends that work, the command that mends, no name
 
 test('as a page: a line for each backend', async () => {
   const { output } = await doctor([], {});
+  if (/^engine +TensorFlow /m.test(output))
+    expect(output).toMatch(/^addons +(compiled on this machine|@visualbert-tfjs\/\S+)$/m);
   expect(output).toMatch(/^ {2}wasm +works, \d[\d.]* GFLOP\/s$/m);
   expect(output).toMatch(/^hub +http:\/\/127\.0\.0\.1:\d+ answers$/m);
 });
