@@ -41,7 +41,7 @@ type Accuracies = Record<Task, { known: number; fresh: number }>;
 const flags = await yargs(hideBin(process.argv))
   .scriptName('npm run quickstart --')
   .usage(
-    '$0 [options]\n\nGenerates a small data set, trains VQA and NLVR on it, and shows predictions. Requires no download.',
+    '$0 [options]\n\nGenerates a small data set, trains VQA and NLVR on it, and shows predictions. Downloads no data and no model.',
   )
   .options({
     seed: { type: 'number', default: 0, describe: 'seed of the data, the weights and the order' },

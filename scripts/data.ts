@@ -41,8 +41,13 @@ interface ConvertArguments {
 const { maxTextLength } = TASK_OPTIONS.classification.shape;
 
 const FORMAT = OWN_TASKS.map(
-  (task) => `${task}:\n${OWN_EXAMPLES[task].map((record) => `  ${JSON.stringify(record)}`).join('\n')}`,
+  (task) => `${task}:\n${OWN_EXAMPLES[task].map((record) => `  ${spacedJson(record)}`).join('\n')}`,
 ).join('\n');
+
+/** JSON in one line with spaces between its parts, where the help breaks lines. */
+function spacedJson(value: object): string {
+  return JSON.stringify(value, null, 1).replace(/\n */g, ' ');
+}
 
 const shared = (yargs: Argv): Argv<DataArguments> =>
   yargs

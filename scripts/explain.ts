@@ -42,6 +42,12 @@ const OF_MANY = Object.keys(EXPLANATION_EVALUATION_OPTIONS);
 const MANY = 'Many labelled examples:';
 const WHAT = 'What is explained:';
 
+function requiredMark(name: string): string {
+  return name === 'features'
+    ? '[required for one question without --detector, and without --run]'
+    : '[required for many examples without --run]';
+}
+
 export const command = commandByTask<ExplainArguments>(
   'explain',
   'Show the relevance of words and regions for an answer, as an HTML page or as numbers',
@@ -78,7 +84,7 @@ export const command = commandByTask<ExplainArguments>(
         group: MANY,
       },
       ...flagsOf(EXPLANATION_EVALUATION_OPTIONS, MANY),
-      ...exampleFlags(task),
+      ...exampleFlags(task, requiredMark),
       ...BACKEND_FLAGS,
     },
     examples: [

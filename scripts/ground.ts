@@ -22,7 +22,7 @@ interface GroundArguments extends BackendArguments, OneInputArguments {
 
 const { question, image } = ONE_INPUT_FLAGS;
 const TOP_REGIONS = TOP_K.unwrap().default(3).describe('number of regions per phrase');
-const FEATURES = "Features (default: the run's options):";
+const FEATURES = 'Features:';
 
 const ground: CommandModule<object, GroundArguments> = {
   command: 'ground',

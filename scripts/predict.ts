@@ -20,6 +20,12 @@ interface PredictArguments extends BackendArguments, ExampleArguments, OneInputA
   shard?: string;
 }
 
+function requiredMark(name: string): string {
+  return name === 'features'
+    ? '[required for one question, and without --run]'
+    : '[required for a file of questions without --run]';
+}
+
 export const command = commandByTask<PredictArguments>(
   'predict',
   'Answer a question about an image, or write the predictions for a file of questions',
@@ -29,7 +35,10 @@ export const command = commandByTask<PredictArguments>(
       ...COMPUTING_FLAGS,
       ...JSON_FLAG,
       ...ONE_INPUT_FLAGS,
-      ...flagsOf({ top: TOP_K }, 'One question:'),
+      top: {
+        ...flagsOf({ top: TOP_K }, 'One question:')['top'],
+        defaultDescription: `${TOP_K.parse(undefined)}; all classes and all choices`,
+      },
       output: {
         ...outputFlag(
           'file to write in the format of the evaluation server (labels are not required); with --shard, the part',
@@ -37,7 +46,7 @@ export const command = commandByTask<PredictArguments>(
         group: 'A file of questions:',
       },
       shard: shardFlag('the questions', 'A file of questions:'),
-      ...exampleFlags(task),
+      ...exampleFlags(task, requiredMark),
       ...BACKEND_FLAGS,
     },
     examples: [

@@ -43,7 +43,7 @@ interface ServeArguments
 }
 
 const MEGABYTE = 2 ** 20;
-const [IMAGES, LISTEN] = ["Images (default: the run's options):", 'Listen:'];
+const [IMAGES, LISTEN] = ['Images:', 'Listen:'];
 const { host, port, logLevel, batchSize } = SERVE_OPTIONS;
 const { bodyBytes, regions, characters, waiting, seconds } = SERVE_LIMITS;
 

@@ -24,14 +24,20 @@ export interface ExampleArguments {
 /** Options of the examples, without those for validation examples. */
 const EXAMPLE_OPTIONS: Shape = withoutValidation(ALL_TASK_OPTIONS);
 
-/** The flags of one task's examples; without a task those of all tasks, grouped by the tasks that have them. */
-export function exampleFlags(task: TaskName | undefined): Record<string, Options> {
-  if (task !== undefined) return flagsOf(withoutValidation(TASK_OPTIONS[task].shape), 'Data:');
+/**
+ * The flags of one task's examples; without a task those of all tasks, grouped by the tasks that have them.
+ * @param markOf what the help says of an option that must be given
+ */
+export function exampleFlags(
+  task: TaskName | undefined,
+  markOf: (name: string) => string = () => '[required without --run]',
+): Record<string, Options> {
+  if (task !== undefined) return withOwnTexts(flagsOf(withoutValidation(TASK_OPTIONS[task].shape), 'Data:', markOf));
   const groups = Object.keys(EXAMPLE_OPTIONS).map((name) => {
     const shapes = TASK_NAMES.map((one): Shape => TASK_OPTIONS[one].shape);
     const tasks = TASK_NAMES.filter((_, i) => name in (shapes[i] as Shape));
     const group = tasks.length === TASK_NAMES.length ? 'Data:' : `Data of ${tasks.join(', ')}:`;
-    const flags = flagsOf({ [name]: EXAMPLE_OPTIONS[name] as Shape[string] }, group);
+    const flags = withOwnTexts(flagsOf({ [name]: EXAMPLE_OPTIONS[name] as Shape[string] }, group, markOf));
     const text = BY_TASK[name];
     const withText = (one: Options): Options => (text === undefined ? one : { ...one, describe: text });
     return Object.entries(flags).map(([flag, one]) => [flag, withText(one)] as const);
@@ -41,10 +47,23 @@ export function exampleFlags(task: TaskName | undefined): Record<string, Options
   return Object.fromEntries([...flags.filter(isCommon), ...flags.filter((one) => !isCommon(one))]);
 }
 
+/** Descriptions of options whose own descriptions are about training, which these commands do not do. */
+const LOADING: Readonly<Record<string, string>> = {
+  answers: "list of answers (.txt, .json); default: the model's",
+  vocabulary: "vocab.txt; default: the model's",
+};
+
+function withOwnTexts(flags: Record<string, Options>): Record<string, Options> {
+  const withText = ([flag, option]: [string, Options]): [string, Options] => {
+    const text = LOADING[flag];
+    return [flag, text === undefined ? option : { ...option, describe: text }];
+  };
+  return Object.fromEntries(Object.entries(flags).map(withText));
+}
+
 /** Descriptions of options whose own descriptions differ between tasks. */
 const BY_TASK: Readonly<Record<string, string>> = {
   data: 'files of the examples, see --help of the task',
-  answers: 'list of answers (.txt, .json); default: of the model',
 };
 
 /** The values of the given flags, by their camelCase names. */

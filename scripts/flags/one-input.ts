@@ -57,7 +57,11 @@ export const PICTURE_FLAGS = {
 /** Flags of answers and of features made from pictures, for commands without the flags of data sets. */
 export function featureFlags(group: string): ReturnType<typeof flagsOf> {
   const { answers } = TASK_OPTIONS.vqa.shape;
-  return flagsOf({ answers, ...PICTURE_FEATURE_OPTIONS }, group);
+  const ofPictures = Object.entries(flagsOf(PICTURE_FEATURE_OPTIONS, group)).map(
+    ([flag, option]) =>
+      [flag, { ...option, defaultDescription: `the run's, else ${option.defaultDescription}` }] as const,
+  );
+  return { ...flagsOf({ answers }, group), ...Object.fromEntries(ofPictures) };
 }
 
 export interface OneInputArguments extends Partial<PictureFeatureOptions>, Omit<ComputingOptions, 'batchSize'> {

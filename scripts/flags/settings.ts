@@ -13,15 +13,20 @@ export type Shape = Readonly<Record<string, Schema>>;
 /**
  * One flag per field, in kebab-case; without yargs defaults, which would override the values of a config file. Numbers are checked while the
  * command line is parsed, before anything is read.
+ * @param markOf what the help says of an option that must be given
  */
-export function flagsOf(shape: Shape, group?: string): Record<string, Options> {
+export function flagsOf(
+  shape: Shape,
+  group?: string,
+  markOf: (name: string) => string = () => '[required]',
+): Record<string, Options> {
   return Object.fromEntries(
     describedOptions(shape).map(({ name, flag, fallback, isRequired, meaning }) => {
       const schema = shape[name] as Schema;
       const kind = kindOf(unwrapped(schema).type);
       if (kind.type === 'number') kind.coerce = (value: unknown) => checkedNumber(flag, schema, value);
       const shown = fallback === undefined ? {} : { defaultDescription: fallback };
-      const describe = isRequired ? `${inFlags(meaning)} [required]` : inFlags(meaning);
+      const describe = isRequired ? `${inFlags(meaning)} ${markOf(name)}` : inFlags(meaning);
       return [flag, { ...kind, describe, ...shown, requiresArg: kind.type !== 'boolean', ...defined({ group }) }];
     }),
   );

@@ -155,6 +155,29 @@ test('help does not require features that a picture with a detector replaces', a
   expect(line).not.toContain('[required]');
 });
 
+test('help says where the options of examples are required, and what a run or model replaces', async () => {
+  for (const [command, mark] of [
+    ['evaluate', '[required without --run]'],
+    ['predict', '[required for a file of questions without --run]'],
+    ['explain', '[required for many examples without --run]'],
+  ] as const)
+    for (const words of [command, `${command} vqa`]) {
+      const help = await helpOf(words);
+      expect(help).not.toContain('[required]');
+      expect(help).toMatch(new RegExp(`--questions .*${mark.replace(/[[\]]/g, '\\$&')}`));
+      expect(help).toMatch(/--answers +list of answers \(\.txt, \.json\); default: the model's +\[string\]/);
+      expect(help).toMatch(/--vocabulary +vocab\.txt; default: the model's +\[string\]/);
+    }
+  for (const command of ['serve', 'ground'])
+    expect(await helpOf(command)).toMatch(/--cells .*\[default: the run's, else 8\]/);
+  expect(await helpOf('predict')).toMatch(/--top .*\[default: 5; all classes and all choices\]/);
+});
+
+test('help breaks the lines of records', async () => {
+  for (const command of ['data check', 'data stats'])
+    for (const line of foldHelp(await helpOf(command), 60).split('\n')) expect(line.length).toBeLessThanOrEqual(60);
+});
+
 test('help shows no default of a list that must be given', async () => {
   expect(foldHelp(await helpOf('merge'), 100)).toMatch(/the files of all parts.*\[required\]\n/);
 });
