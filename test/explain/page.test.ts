@@ -124,10 +124,16 @@ test('its rows are those of explain()', () => {
     expect(await page.isVisible('#layer')).toBe(false);
     await page.selectOption('#method', 'attention');
     const mean = await heats(page, '.box');
+    const about = (): Promise<string | null> => page.textContent('#from');
+    expect(await about()).toContain('How much the position from which answers are read attends to each word');
+    await page.click('#words button:nth-child(4)');
+    expect(await about()).toContain('How much the word “dog” attends to each word');
+    await page.click('#words button:nth-child(4)');
     await page.selectOption('#layer', '0');
     await page.selectOption('#head', '3');
     expect(await heats(page, '.box')).not.toEqual(mean);
     await page.selectOption('#method', 'leave-out');
+    expect(await about()).toMatch(/^What the answer “\w+” has to do with each word and region\./);
     const falls = (pages['vqa']?.subjects[0]?.leaveOut[0] ?? []).slice(6);
     expect(await page.$$eval('.box', (boxes) => boxes.map((one) => one.classList.contains('negative')))).toEqual(
       falls.map((fall) => fall < 0),

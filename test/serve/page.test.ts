@@ -142,6 +142,10 @@ test.each([
     expect(await heats(page, '#images rect')).not.toEqual(before);
     await page.selectOption('#method', 'leave-out');
     await page.waitForFunction(() => document.getElementById('from')?.textContent?.startsWith('What'));
+    await page.selectOption('#method', 'rollout');
+    await page.waitForFunction(() =>
+      document.getElementById('from')?.textContent?.startsWith('How much the position from which answers are read'),
+    );
     await page.close();
   });
 

@@ -15,6 +15,8 @@ export function showExplanation(data: PageData, elements: PageElements): void {
     'leave-out': 'How far the answer’s probability falls without the word or region; blue: it rises.',
     attention: 'Attention probabilities of one layer. They do not depend on the answer.',
   };
+  /** Methods whose scores do not depend on the answer. */
+  const ANSWER_FREE = ['rollout', 'attention'];
   const state = { subject: 0, method: 'relevance', layer: 0, head: -1, row: 0 };
 
   const subject = (): PageSubject => data.subjects[state.subject] as PageSubject;
@@ -125,9 +127,13 @@ export function showExplanation(data: PageData, elements: PageElements): void {
     showControls();
     showWords(row, rows.length > 1);
     elements.showRegions(regions, row.slice(words.length));
-    const from = state.row === 0 ? `the answer “${label}”` : `the word “${words[state.row - 1] ?? ''}”`;
-    find('from').textContent =
-      `What ${from} has to do with each word and region. ${rows.length > 1 ? 'Choose a word to see what it attends to; Escape goes back to the answer.' : ''}`;
+    const word = state.row === 0 ? null : `the word “${words[state.row - 1] ?? ''}”`;
+    const about = ANSWER_FREE.includes(state.method)
+      ? `How much ${word ?? 'the position from which answers are read'} attends to each word and region.`
+      : `What ${word ?? `the answer “${label}”`} has to do with each word and region.`;
+    const way =
+      rows.length > 1 ? ' Choose a word to see what it attends to; choose it again, or press Escape, to go back.' : '';
+    find('from').textContent = about + way;
   };
 
   const choose = (id: string, take: (value: string) => void): void =>

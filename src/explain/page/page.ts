@@ -66,7 +66,8 @@ export function explanationPage(data: PageData): string {
         <h2>Regions, highest first</h2>
         <ol id="regions"></ol>
         <p class="faint">
-          Words and regions are shaded each by their own largest value; the values are at hand when they are pointed at.
+          Words and regions are shaded each by their own largest value. The list has the values of regions; a mouse over
+          a word shows its value, and <code>visualbert explain --json</code> prints all.
         </p>
       </section>
     </main>

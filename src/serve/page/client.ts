@@ -36,6 +36,7 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
     severalImages: boolean;
   }
   interface Explained {
+    method: string;
     answer: ShownAnswer;
     words: { text: string; score: number }[];
     images: { regions: { score: number }[] }[];
@@ -87,7 +88,7 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
     return { ...Object.fromEntries(fields), regions: regions.length > 1 ? regions : regions[0] };
   };
 
-  const showExplanation = ({ words, images, answer }: Explained): void => {
+  const showExplanation = ({ method, words, images, answer }: Explained): void => {
     const largest = largestOf(words.map(({ score }) => score));
     find('words').replaceChildren(
       ...words.map(({ text, score }) => {
@@ -100,8 +101,9 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
       pictures.drawn(),
       images.flatMap(({ regions }) => regions.map(({ score }) => score)),
     );
-    find('from').textContent =
-      `What “${answer.label}” (${percent(answer.score)}) has to do with each word and region; blue speaks against it.`;
+    find('from').textContent = ['rollout', 'attention'].includes(method)
+      ? 'How much the position from which answers are read attends to each word and region.'
+      : `What “${answer.label}” (${percent(answer.score)}) has to do with each word and region; blue speaks against it.`;
   };
 
   const explain = async (): Promise<void> => {
