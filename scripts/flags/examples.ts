@@ -32,15 +32,14 @@ export function exampleFlags(
   task: TaskName | undefined,
   markOf: (name: string) => string = () => '[required without --run]',
 ): Record<string, Options> {
-  if (task !== undefined) return withOwnTexts(flagsOf(withoutValidation(TASK_OPTIONS[task].shape), 'Data:', markOf));
+  if (task !== undefined)
+    return withTexts(flagsOf(withoutValidation(TASK_OPTIONS[task].shape), 'Data:', markOf), LOADING);
   const groups = Object.keys(EXAMPLE_OPTIONS).map((name) => {
     const shapes = TASK_NAMES.map((one): Shape => TASK_OPTIONS[one].shape);
     const tasks = TASK_NAMES.filter((_, i) => name in (shapes[i] as Shape));
     const group = tasks.length === TASK_NAMES.length ? 'Data:' : `Data of ${tasks.join(', ')}:`;
-    const flags = withOwnTexts(flagsOf({ [name]: EXAMPLE_OPTIONS[name] as Shape[string] }, group, markOf));
-    const text = BY_TASK[name];
-    const withText = (one: Options): Options => (text === undefined ? one : { ...one, describe: text });
-    return Object.entries(flags).map(([flag, one]) => [flag, withText(one)] as const);
+    const flags = flagsOf({ [name]: EXAMPLE_OPTIONS[name] as Shape[string] }, group, markOf);
+    return Object.entries(withTexts(flags, { ...LOADING, ...BY_TASK }));
   });
   const flags = groups.flat();
   const isCommon = ([, { group }]: (typeof flags)[number]): boolean => group === 'Data:';
@@ -53,18 +52,17 @@ const LOADING: Readonly<Record<string, string>> = {
   vocabulary: "vocab.txt; default: the model's",
 };
 
-function withOwnTexts(flags: Record<string, Options>): Record<string, Options> {
-  const withText = ([flag, option]: [string, Options]): [string, Options] => {
-    const text = LOADING[flag];
-    return [flag, text === undefined ? option : { ...option, describe: text }];
-  };
-  return Object.fromEntries(Object.entries(flags).map(withText));
-}
-
 /** Descriptions of options whose own descriptions differ between tasks. */
-const BY_TASK: Readonly<Record<string, string>> = {
-  data: 'files of the examples, see --help of the task',
-};
+const BY_TASK: Readonly<Record<string, string>> = { data: 'files of the examples, see --help of the task' };
+
+/** The flags with other descriptions. */
+function withTexts(flags: Record<string, Options>, texts: Readonly<Record<string, string>>): Record<string, Options> {
+  const entries = Object.entries(flags).map(([flag, option]): [string, Options] => {
+    const text = texts[flag];
+    return [flag, text === undefined ? option : { ...option, describe: text }];
+  });
+  return Object.fromEntries(entries);
+}
 
 /** The values of the given flags, by their camelCase names. */
 export function givenExamples(flags: object): Record<string, unknown> {
