@@ -112,7 +112,7 @@ export const command = commandByTask<ExplainArguments>(
     else refuseUnused(flags, OF_MANY, 'one question; give --evaluate or --heads, or leave it out');
     await useBackend(flags, 'infer');
     if (isOfMany) return evaluateMany(flags);
-    const opened: AnyOneInput = await openInput(flags);
+    const opened: AnyOneInput = await openInput(flags, { hasPictures: true });
     try {
       if (flags.output === undefined) await printNumbers(opened as OneInput<PipelineName>, flags);
       else await writePage(opened as OneInput<PipelineName>, flags, flags.output);

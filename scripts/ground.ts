@@ -59,7 +59,7 @@ const ground: CommandModule<object, GroundArguments> = {
       ) as unknown as Argv<GroundArguments>,
   handler: async (flags) => {
     await useBackend(flags, 'infer');
-    const opened = await openInput(flags);
+    const opened = await openInput(flags, { hasPictures: true });
     try {
       if (opened.task !== 'phrase-grounding')
         throw new Error(

@@ -90,7 +90,7 @@ export const command = commandByTask<PredictArguments>(
 );
 
 async function predictOne(flags: PredictArguments): Promise<void> {
-  const opened = await openInput(flags);
+  const opened = await openInput(flags, { hasPictures: false });
   try {
     const { question } = flags;
     const found = await answersOf(opened, flags.top);

@@ -89,8 +89,14 @@ export async function pixelsOf({
   return defined({ grid: grid ?? made.grid, cells: cells ?? made.cells, look: look ?? made.look });
 }
 
-/** Opens the checkpoint with the input of the flags; a run's options apply to its features. */
-export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> {
+/**
+ * Opens the checkpoint with the input of the flags; a run's options apply to its features.
+ * @param hasPictures whether the command has `PICTURE_FLAGS`
+ */
+export async function openInput(
+  flags: OneInputArguments,
+  { hasPictures }: { hasPictures: boolean },
+): Promise<AnyOneInput> {
   const { question, features, image, choice, object, phrase, answers, precision, allowFreshWeights = false } = flags;
   if (question === undefined) throw new Error('Give the question or sentence (--question TEXT).');
   if (question.trim() === '') {
@@ -100,7 +106,9 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
   if (flags.detector !== undefined) return openPicture(flags, question);
   if (features === undefined)
     throw new Error(
-      'Give the region features of the image (--features), or a picture and a detector (--picture, --detector).',
+      hasPictures
+        ? 'Give the region features of the image (--features), or a picture and a detector (--picture, --detector).'
+        : 'Give the region features of the image (--features); `visualbert ask` takes a picture instead.',
     );
   return openOneInput({
     model: sourceOf(flags),

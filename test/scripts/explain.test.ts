@@ -74,6 +74,14 @@ function fixture(name: string): {
       ['predict', '--question', 'a', '--shard', '1/2'],
       '--shard: of no use for one question; give --output FILE in place of the question, or leave it out',
     ],
+    [
+      ['predict', '--question', 'a', '--backend', 'cpu'],
+      'Give the region features of the image (--features); `visualbert ask` takes a picture instead.',
+    ],
+    [
+      ['explain', '--question', 'a', '--backend', 'cpu'],
+      'Give the region features of the image (--features), or a picture and a detector (--picture, --detector).',
+    ],
   ])('%j is refused', async (words, message) => {
     expect(await visualbert(words)).toMatchObject({ code: 1, stderr: `${message}\n` });
   });
