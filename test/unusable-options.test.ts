@@ -258,3 +258,10 @@ test('a second step on a model is told to dispose the first, whatever the second
   await first.dispose();
   model.dispose();
 });
+
+test('a precision that is none is refused with those that are', async () => {
+  const precision = 'int4' as 'fp32';
+  await expect(visualbert.RegionDetector.fromPretrained('nowhere', { precision })).rejects.toThrow(
+    'RegionDetector.fromPretrained: precision: expected one of fp32, bf16, fp16, received "int4"',
+  );
+});

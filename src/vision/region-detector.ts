@@ -2,7 +2,7 @@
 import { tf } from '#tf';
 import type { HubOptions } from '#platform';
 import { canCompileDetector, createCompiledPass } from '#vision';
-import type { Precision } from '../precision.js';
+import { type Precision, PRECISIONS, requirePrecision } from '../precision.js';
 import { ConfigError } from '../errors.js';
 import { type Picture, requirePictureList } from '../features/picture-detector.js';
 import { pickRegions, type RegionFeatures } from '../features/region-features.js';
@@ -102,6 +102,7 @@ export class RegionDetector {
     requirePath('RegionDetector.fromPretrained', where);
     requireOptions('RegionDetector.fromPretrained', given);
     const { compile, precision, ...options } = given;
+    requirePrecision('RegionDetector.fromPretrained: precision', precision, PRECISIONS);
     const { name, config, layout, file } = await openDetector(where, options);
     try {
       const network = await readNetwork(planWeights(file, config, layout));

@@ -177,6 +177,11 @@ describe('a pipeline refuses', () => {
       ['visual-question-answering', folder, { compile: 'yes' }],
       'compile: expected true or false, received "yes"',
     ],
+    [
+      'a precision that is none',
+      ['visual-question-answering', folder, { precision: 'int4' }],
+      'precision: expected one of fp32, bf16, fp16, int8, received "int4"',
+    ],
   ])('to be made with %s', async (_, args, message) => {
     await expect(untyped(pipeline)(...args)).rejects.toThrow(message);
   });

@@ -7,7 +7,7 @@ import { callerOf } from '../recording/caller.js';
 import { chromeTrace } from './chrome-trace.js';
 import type { ChromeTrace, Compiled, CompileOptions } from './contract.js';
 import type { Tensors } from '../../raw-tensor.js';
-import type { PredictionPrecision } from '../../precision.js';
+import { PREDICTION_PRECISIONS, type PredictionPrecision, requirePrecision } from '../../precision.js';
 import type { GraphDType } from '../recording/tensorflow-values.js';
 import type { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';
@@ -30,7 +30,7 @@ interface Recorded {
  * The function runs only to be recorded, once for each signature, and must do the same for equal signatures. Its result is recorded, not
  * executed: values cannot be read inside. Tensors that it captures from outside become constants.
  * @throws EngineError at a call, when the function reads a value, depends on data in its shapes, uses a disposed variable or one of no state,
- * or an operation that cannot be recorded; the message names the operation and the caller's line.
+ * or an operation that cannot be recorded; the message names the operation and the caller's line. ConfigError for an unknown precision.
  */
 export function compile(fn: (inputs: Tensors) => Tensors, options: CompileOptions): Compiled {
   const {
@@ -41,6 +41,7 @@ export function compile(fn: (inputs: Tensors) => Tensors, options: CompileOption
   if (typeof fn !== 'function')
     throw new EngineError(`compile: expected a function of tensors, received ${String(fn)}`);
   if (!(state instanceof SessionState)) throw new EngineError('compile: expected a state made by createState');
+  requirePrecision('compile: precision', precision, PREDICTION_PRECISIONS);
   const compiled = new CompiledFunction(fn, state, name ?? (fn.name || 'function'), precision);
   const call = (inputs: RawTensors): Promise<RawTensors> => compiled.call(inputs);
   const profile = (inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }> =>
