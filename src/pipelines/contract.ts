@@ -144,8 +144,8 @@ export type CallOptions<T extends PipelineName> = PipelineTypes[T]['options'];
 
 /** Options of `pipeline`. */
 export interface PipelineOptions extends HubOptions {
-  /** File with the list of answers, for a checkpoint without one (uclanlp/visualbert-vqa). */
-  answers?: string;
+  /** The answers of the classes or a file with them, for a checkpoint without them (uclanlp/visualbert-vqa). */
+  answers?: string | readonly string[];
   /** Text form; default: the checkpoint's own (processor_config.json), else the authors' for this task. */
   textForm?: TextFormName;
   /** Longest text in word pieces; default the checkpoint's, else 128. */

@@ -210,3 +210,30 @@ export function requireAuthorsAnswers(vocabulary: AnswerVocabulary, name: string
     `${name}: not the answers of the uclanlp VQA head: ${found}. Its answers are the 3129 lines of Pythia's answers_vqa.txt, <unk> first; any other order gives wrong answers without an error. For another model of this size, name its classes in id2label of its config.json`,
   );
 }
+
+/**
+ * Checks that a list has the answers that a config.json names, in any order. Default names (`LABEL_0`, ...) name nothing.
+ * @throws DataError for the list of another model, which would give wrong answers
+ */
+export function requireNamedAnswers(
+  vocabulary: AnswerVocabulary,
+  id2label: VqaHeadTraits['id2label'],
+  name: string,
+): void {
+  const listed = new Set(vocabulary.answers);
+  const named = Object.entries(id2label).filter(([id, label]) => label !== `LABEL_${id}`);
+  const absent = named.filter(([, label]) => !listed.has(label)).map(([, label]) => label);
+  if (absent.length === 0) return;
+  const labels = new Set(named.map(([, label]) => label));
+  const foreign = vocabulary.answers.filter((answer) => !labels.has(answer));
+  throw new DataError(
+    `${name}: the answers of another model: expected the ${named.length} that the checkpoint's config.json names (id2label), among them ${firstOf(absent)}, ` +
+      `received ${firstOf(foreign)} in their place; leave the list out`,
+  );
+}
+
+/** The first three of several answers. */
+function firstOf(answers: readonly string[]): string {
+  const first = answers.slice(0, 3).map((answer) => JSON.stringify(answer));
+  return [...first, ...(answers.length > 3 ? ['...'] : [])].join(', ');
+}

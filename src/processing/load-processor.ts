@@ -11,7 +11,7 @@ import {
   removeFile,
   writeTextAtomic,
 } from '#platform';
-import { DataError, errorMessage } from '../errors.js';
+import { ConfigError, DataError, errorMessage } from '../errors.js';
 import { type DetectorIdentity, parseDetectorIdentity } from '../features/detector-identity.js';
 import { warnOnce } from '../logger.js';
 import { publishedCheckpoint } from '../config/published-checkpoints.js';
@@ -25,15 +25,16 @@ import {
   type TokenizerFiles,
 } from '../platform/tokenizers/text-tokenizer.js';
 import {
-  type AnswerVocabulary,
+  AnswerVocabulary,
   areUnnamed,
   isAuthorsVqaHead,
   parseAnswers,
   requireAuthorsAnswers,
+  requireNamedAnswers,
   type VqaHeadTraits,
 } from './answer-vocabulary.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
-import { defined } from '../options.js';
+import { defined, shown } from '../options.js';
 
 const DEFAULT_VOCABULARY = 'bert-base-uncased';
 
@@ -208,18 +209,31 @@ function headTraits(config: Json): VqaHeadTraits {
   };
 }
 
-/** Reads an answers file and compares it with the head. */
-async function loadAnswers(path: string, config: Json): Promise<AnswerVocabulary> {
-  const text = await readText(path).catch((error: unknown) => {
-    throw new DataError(`answers: ${path} cannot be read (${errorMessage(error)})`, { cause: error });
-  });
-  const answers = parseAnswers(text, path);
+/** The answers of a file or a list, compared with the head. */
+async function loadAnswers(given: string | readonly string[], config: Json): Promise<AnswerVocabulary> {
+  const name = typeof given === 'string' ? given : 'answers';
+  const answers = typeof given === 'string' ? await readAnswers(given) : listedAnswers(given);
   const classes = classCountOf(config);
-  if (isAuthorsVqaHead(headTraits(config))) requireAuthorsAnswers(answers, path);
+  if (isAuthorsVqaHead(headTraits(config))) requireAuthorsAnswers(answers, name);
   if (classes !== null && classes !== answers.size) {
     throw new DataError(
-      `${path}: expected answers for ${counted(classes, 'class', 'classes')}, received ${counted(answers.size, 'answer')}; use the list that the model was trained with`,
+      `${name}: expected answers for ${counted(classes, 'class', 'classes')}, received ${counted(answers.size, 'answer')}; use the list that the model was trained with`,
     );
   }
+  requireNamedAnswers(answers, labelsOf(config) ?? {}, name);
   return answers;
+}
+
+async function readAnswers(path: string): Promise<AnswerVocabulary> {
+  const text = await readText(path).catch((error: unknown) => {
+    throw new DataError(`answers: ${errorMessage(error)}`, { cause: error });
+  });
+  return parseAnswers(text, path);
+}
+
+/** @throws ConfigError for anything but a list of texts */
+function listedAnswers(given: unknown): AnswerVocabulary {
+  if (Array.isArray(given) && given.every((answer) => typeof answer === 'string'))
+    return new AnswerVocabulary(given as readonly string[]);
+  throw new ConfigError(`answers: expected the path of a file, or a list of texts, received ${shown(given)}`);
 }

@@ -38,8 +38,8 @@ export interface LoadProcessorOptions extends Omit<
   ProcessorOptions,
   'tokenizer' | 'answers' | 'classCount' | 'visualEmbeddingDim' | 'maxPositionEmbeddings' | 'trainedWith'
 > {
-  /** A file of answers, for checkpoints without them (uclanlp/visualbert-vqa). */
-  answers?: string;
+  /** The answers of the classes or a file with them, for checkpoints without them (uclanlp/visualbert-vqa). */
+  answers?: string | readonly string[];
   /** The text form of checkpoints that do not state one in processor_config.json. Default `plain`. */
   defaultTask?: TextFormName;
   /** A vocab.txt to replace the model's vocabulary; case, accents and special tokens remain those of the model's files. */

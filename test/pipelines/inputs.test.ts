@@ -170,7 +170,7 @@ describe('a pipeline refuses', () => {
     [
       'a missing list of answers',
       ['visual-question-answering', folder, { answers: '/nowhere/answers.txt' }],
-      'answers: /nowhere/answers.txt cannot be read',
+      'answers: /nowhere/answers.txt: cannot be read: no such file or folder; check the path',
     ],
     [
       'a word for compile',

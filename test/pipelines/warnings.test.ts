@@ -48,6 +48,32 @@ describe('warnings', () => {
     }
   });
 
+  test('a list of other answers than those of the checkpoint is an error, unless the checkpoint names none', async () => {
+    const other = ['<unk>', 'yes', 'dog', 'red'];
+    const load = async (config: object, answers: string | string[]): Promise<void> => {
+      const folder = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config });
+      const file = join(folder, 'answers.txt');
+      writeFileSync(file, other.join('\n'));
+      const given = answers === 'file' ? file : answers;
+      await (await pipeline('visual-question-answering', folder, { compile: false, answers: given })).dispose();
+    };
+    for (const given of ['file', other])
+      await expect(load({ id2label: ANSWERS }, given)).rejects.toThrow(
+        'answers of another model: expected the 4 that the checkpoint\'s config.json names (id2label), among them "no", received "dog" in their place',
+      );
+    collect();
+    await load({ numLabels: 4 }, other);
+    await load({ id2label: { 0: '<unk>', 1: 'LABEL_1', 2: 'LABEL_2', 3: 'red' } }, other);
+    await load({ id2label: ANSWERS }, Object.values(ANSWERS));
+    expect(warnings).toEqual([]);
+    await expect(load({ numLabels: 4 }, ['a', 'b'])).rejects.toThrow(
+      'answers: expected answers for 4 classes, received 2 answers',
+    );
+    await expect(load({ numLabels: 4 }, 5 as never)).rejects.toThrow(
+      'answers: expected the path of a file, or a list of texts, received 5',
+    );
+  });
+
   test('two images for a checkpoint of one', async () => {
     collect();
     const folder = await checkpoint('VisualBertForVisualReasoning', { task: 'nlvr' });
