@@ -1,6 +1,6 @@
 // visualbert ground: finds the regions of an image that phrases of a sentence refer to. A second on a CPU, mostly for loading the model.
 import type { Argv, CommandModule } from 'yargs';
-import { type GroundedPhrase } from '../src/node.js';
+import { type GroundedPhrase, type OneInput } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import {
@@ -61,11 +61,8 @@ const ground: CommandModule<object, GroundArguments> = {
     await useBackend(flags, 'infer');
     const opened = await openInput(flags, { hasPictures: true });
     try {
-      if (opened.task !== 'phrase-grounding')
-        throw new Error(
-          `Expected a checkpoint for phrase-grounding, received one for ${opened.task}: use \`visualbert predict\`.`,
-        );
-      const phrases = await opened.pipeline(opened.input, { topK: TOP_REGIONS.parse(flags.top) });
+      const { pipeline, input } = opened as OneInput<'phrase-grounding'>; // other tasks refuse phrases
+      const phrases = await pipeline(input, { topK: TOP_REGIONS.parse(flags.top) });
       if (flags.json) console.log(JSON.stringify({ sentence: flags.question, phrases }, null, 2));
       else console.log(phrases.map(linesOf).join('\n'));
     } finally {

@@ -131,6 +131,8 @@ async function openPicture(
     picture = [],
     detector,
     features,
+    choice,
+    object,
     phrase,
     answers,
     precision,
@@ -143,7 +145,8 @@ async function openPicture(
     throw new Error('Give either features (--features) or a detector (--detector), not both.');
   if (picture.length === 0) throw new Error('Give the picture for the detector (--picture FILE).');
   const { input, close } = await openQuestion({
-    ...{ model: sourceOf(rest), pictures: picture, text, detector, phrases: phrase, allowFreshWeights },
+    ...{ model: sourceOf(rest), pictures: picture, text, detector, allowFreshWeights },
+    ...{ choices: choice, objects: object, phrases: phrase },
     ...defined({ answers }),
     ...onePass(precision),
   });

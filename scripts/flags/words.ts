@@ -3,14 +3,14 @@ import { BACKEND_OPTIONS, COMPUTING_OPTIONS, CONVERT_OPTIONS, EXPLAIN_OPTIONS } 
 import { ALL_TASK_OPTIONS, kebab, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../../src/node.js';
 
 /** Options whose flags have other names. */
-const RENAMED: Readonly<Record<string, string>> = { maxLength: 'max-text-length', topK: 'top' };
+const RENAMED: Readonly<Record<string, string>> = { maxLength: 'max-text-length', topK: 'top', choices: 'choice', objects: 'object', phrases: 'phrase' }; // prettier-ignore
 
-const { method, layer, head } = EXPLAIN_OPTIONS;
+const { method, layer, head, pairs } = EXPLAIN_OPTIONS;
 const { allowFreshWeights } = COMPUTING_OPTIONS;
 const { architecture, allowIncomplete, maxShardSize } = CONVERT_OPTIONS;
 const { interOpThreads, gpuMemoryGrowth } = BACKEND_OPTIONS;
 /** Options of other functions that messages name. */
-const OTHER_OPTIONS = { method, layer, head, allowFreshWeights, architecture, allowIncomplete, maxShardSize, interOpThreads, gpuMemoryGrowth }; // prettier-ignore
+const OTHER_OPTIONS = { method, layer, head, pairs, allowFreshWeights, architecture, allowIncomplete, maxShardSize, interOpThreads, gpuMemoryGrowth }; // prettier-ignore
 
 const NAMES = Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS, ...RUN_OPTIONS, ...RENAMED, ...OTHER_OPTIONS });
 const OPTION_NAMES = new Set(NAMES);

@@ -14,7 +14,7 @@ import type { LayerAttention } from './trace.js';
  * @example
  * const ask = await pipeline('visual-question-answering', 'runs/vqa');
  * const { answer, words, images } = await explain(ask, { question: 'What color is the bus?', regions });
- * @throws ConfigError for a task without answers, or an unknown method, answer, layer or head
+ * @throws ConfigError for a task without answers, an unknown method, answer, layer or head, or an option of another method
  */
 export async function explain<T extends PipelineName>(
   pipeline: Pipeline<T>,
@@ -26,6 +26,10 @@ export async function explain<T extends PipelineName>(
   if (method !== 'attention' && (given.layer !== undefined || given.head !== undefined))
     throw new ConfigError(
       `explain: \`layer\` and \`head\` belong to method: 'attention', not to method: '${method}'; give method: 'attention', or leave them out`,
+    );
+  if (method !== 'leave-out' && pairs)
+    throw new ConfigError(
+      `explain: \`pairs\` belongs to method: 'leave-out', not to method: '${method}', whose pairs are always there; give method: 'leave-out', or leave it out`,
     );
   const study = await explainedExample(pipeline, input, given);
   if (method === 'leave-out') {

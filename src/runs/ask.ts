@@ -29,7 +29,7 @@ export const DEFAULT_ASKED_MODEL = 'uclanlp/visualbert-vqa';
 /** Options of `openQuestion`. */
 export interface QuestionOptions extends Pick<
   OneInputOptions,
-  'text' | 'answers' | 'compile' | 'precision' | 'allowFreshWeights' | 'phrases'
+  'text' | 'answers' | 'compile' | 'precision' | 'allowFreshWeights' | 'choices' | 'objects' | 'phrases'
 > {
   /** Run folder, model folder or hub id. Default `uclanlp/visualbert-vqa`. */
   model?: string | undefined;

@@ -58,7 +58,7 @@ export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
 
 /**
  * Reads the regions of the images, loads the checkpoint and makes its input.
- * @throws ConfigError for a checkpoint without a task, or an input that lacks regions, choices or phrases; DataError for an absent image
+ * @throws ConfigError for a checkpoint without a task, or an input that lacks regions, choices or phrases, or has those of another task; DataError for an absent image
  * @example
  * const { pipeline: ask, input, close } = await openOneInput({ model: 'runs/vqa', text: 'What color is the bus?', features: 'features.vbf' });
  * const answers = await ask(input);
@@ -74,6 +74,7 @@ export async function openLocatedInput(files: PretrainedFiles, options: OneInput
   const { pictures, answers, precision, compile, detector, onProgress, allowFreshWeights = false } = options;
   const { config } = await loadConfig(files);
   const task = taskOf(config, options);
+  requireUsed(task, options);
   const { images, regions } =
     pictures === undefined
       ? await readImages(files, options, config.visualEmbeddingDim)
@@ -112,6 +113,16 @@ function taskOf(config: VisualBertConfig, { model, text }: Pick<OneInputOptions,
   return second === undefined || text.includes('[MASK]') ? first : second;
 }
 
+/** @throws ConfigError for parts of an input that the task does not have */
+function requireUsed(task: PipelineName, options: OneInputOptions): void {
+  for (const [name, owner] of Object.entries(OWNERS)) {
+    if (options[name as keyof typeof OWNERS] === undefined || task === owner) continue;
+    throw new ConfigError(
+      `\`${name}\`: of no use for ${task}, the task of ${options.model}; leave it out, or give a model of ${owner}`,
+    );
+  }
+}
+
 function inputsOf(
   { text, choices = [], objects, phrases = [] }: OneInputOptions,
   images: readonly RegionsOfImage[],
@@ -135,6 +146,13 @@ function inputsOf(
     'feature-extraction': () => ({ text, regions: images }),
   };
 }
+
+/** The tasks of parts that only one task has. */
+const OWNERS = {
+  choices: 'visual-multiple-choice',
+  objects: 'visual-multiple-choice',
+  phrases: 'phrase-grounding',
+} as const;
 
 /** Tags of objects in the text of a VCR question: `[0]`, `[1,2]`. */
 const TAGS = /\[\d+(?:,\d+)*\]/g;

@@ -88,6 +88,14 @@ test('an image must be named where the features hold several, and a question is 
   );
 });
 
+test('parts of an input that the task does not have are refused', async () => {
+  const image = { text: 'what ?', images: ['left'] };
+  for (const [name, given] of Object.entries({ choices: ['a', 'b'], objects: ['dog'], phrases: ['what'] }))
+    await expect(open('VisualBertForVisualReasoning', { ...image, [name]: given })).rejects.toThrow(
+      `\`${name}\`: of no use for visual-reasoning, the task of `,
+    );
+});
+
 test("the model's width distinguishes the axes of a grid whose shape does not", async () => {
   const grids = temporaryFolder();
   const [rows, columns] = [REGION_DIM - 1, REGION_DIM + 1];

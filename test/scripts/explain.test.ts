@@ -86,6 +86,17 @@ function fixture(name: string): {
     expect(await visualbert(words)).toMatchObject({ code: 1, stderr: `${message}\n` });
   });
 
+  test.each([
+    [['predict'], ['--choice', 'b'], '--choice: of no use for visual-question-answering'],
+    [['predict'], ['--object', 'person'], '--object: of no use for visual-question-answering'],
+    [['explain'], ['--phrase', 'a'], '--phrase: of no use for visual-question-answering'],
+    [['explain'], ['--pairs'], '--pairs belongs to --method leave-out, not to --method relevance'],
+  ])('%j %j is refused for a question', async (words, more, message) => {
+    const { flags } = fixture('qa');
+    const refused = await visualbert([...words, ...flags, '--question', 'A bp, c?', ...more]);
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) });
+  });
+
   test('ground gives the regions of each phrase', async () => {
     const { flags, expected } = fixture('grounding');
     const asked = [...flags, '--sentence', 'a bp c ds e', '--phrase', 'a bp', '--phrase', 'c ds'];
