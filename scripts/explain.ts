@@ -5,6 +5,7 @@ import {
   type EvaluateExplanationsOptions,
   evaluateHeads,
   type ExplainOptions,
+  type Explanation,
   explain as explainInput,
   pageDataOf,
   type PipelineName,
@@ -39,6 +40,8 @@ const { method, answer, layer, head, pairs } = EXPLAIN_OPTIONS;
 /** Flags that only one question has, and only many examples. */
 const OF_ONE = [...Object.keys({ ...ONE_INPUT_FLAGS, ...PICTURE_FLAGS, ...EXPLAIN_OPTIONS }), 'phrase', 'output'];
 const OF_MANY = Object.keys(EXPLANATION_EVALUATION_OPTIONS);
+/** Flags that choose the numbers. */
+const OF_NUMBERS = ['method', 'answer', 'layer', 'head'];
 const MANY = 'Many labelled examples:';
 const WHAT = 'What is explained:';
 
@@ -110,12 +113,21 @@ export const command = commandByTask<ExplainArguments>(
     const isOfMany = flags.evaluate || flags.heads;
     if (isOfMany) refuseUnused(flags, OF_ONE, 'many examples (--evaluate, --heads); leave it out');
     else refuseUnused(flags, OF_MANY, 'one question; give --evaluate or --heads, or leave it out');
+    if (flags.output !== undefined && !flags.json)
+      refuseUnused(flags, OF_NUMBERS, 'a page, which has all of them; add --json for the numbers, or leave it out');
     await useBackend(flags, 'infer');
     if (isOfMany) return evaluateMany(flags);
     const opened: AnyOneInput = await openInput(flags, { hasPictures: true });
     try {
-      if (flags.output === undefined) await printNumbers(opened as OneInput<PipelineName>, flags);
-      else await writePage(opened as OneInput<PipelineName>, flags, flags.output);
+      const { json, output, question } = flags;
+      const explanation =
+        json || output === undefined ? await explained(opened as OneInput<PipelineName>, flags) : null;
+      if (output !== undefined) await writePage(opened as OneInput<PipelineName>, flags, output);
+      if (explanation === null) console.log(output);
+      else
+        console.log(
+          json ? JSON.stringify({ question, output, ...explanation }, null, 2) : explanationTable(explanation),
+        );
     } finally {
       await opened.close();
     }
@@ -145,16 +157,10 @@ async function writePage(opened: OneInput<PipelineName>, flags: ExplainArguments
     pairs,
   });
   await writeExplanationPage(output, data);
-  console.log(flags.json ? JSON.stringify({ question, images: opened.images, output }, null, 2) : output);
 }
 
-async function printNumbers({ pipeline, input }: OneInput<PipelineName>, flags: ExplainArguments): Promise<void> {
-  const explanation = await explainInput(
-    pipeline,
-    input,
-    givenValues({ ...flags }, { method, answer, layer, head, pairs }),
-  );
-  console.log(
-    flags.json ? JSON.stringify({ question: flags.question, ...explanation }, null, 2) : explanationTable(explanation),
-  );
+async function explained({ pipeline, input }: OneInput<PipelineName>, flags: ExplainArguments): Promise<Explanation> {
+  const isOfPage = flags.output !== undefined && flags.method !== 'leave-out'; // its pairs are those of the page
+  const given = isOfPage ? { ...flags, pairs: undefined } : { ...flags };
+  return explainInput(pipeline, input, givenValues(given, { method, answer, layer, head, pairs }));
 }

@@ -53,6 +53,8 @@ function fixture(name: string): {
     const page = join(folder, 'why.html');
     expect(await visualbert(['explain', ...asked, '--output', page])).toMatchObject({ code: 0, stdout: `${page}\n` });
     expect(readFileSync(page, 'utf8')).toContain('<h1>A bp, c?</h1>');
+    const both = await visualbert(['explain', ...asked, '--output', page, '--json']);
+    expect(JSON.parse(both.stdout)).toEqual({ ...(JSON.parse(stdout) as object), output: page });
     const text = await visualbert(['explain', ...asked, '--picture', join(folder, 'qa.npy'), '--output', page]);
     expect(text.stderr).toContain('expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture');
   });
@@ -65,6 +67,10 @@ function fixture(name: string): {
     [
       ['explain', '--evaluate', '--method', 'rollout', '--output', 'a.html'],
       '--method, --output: of no use for many examples (--evaluate, --heads); leave it out',
+    ],
+    [
+      ['explain', '--question', 'a', '--method', 'rollout', '--output', 'a.html'],
+      '--method: of no use for a page, which has all of them; add --json for the numbers, or leave it out',
     ],
     [
       ['predict', '--output', 'a.json', '--image', '4', '--top', '2'],
