@@ -74,6 +74,27 @@ describe('warnings', () => {
     );
   });
 
+  test('a phrase that the sentence has twice', async () => {
+    collect();
+    const folder = await checkpoint('VisualBertForRegionToPhraseAlignment', { task: 'flickr' });
+    const ground = await pipeline('phrase-grounding', folder, { compile: false });
+    const grounded = async (...phrases: (string | { first: number; last: number })[]): Promise<unknown> =>
+      (await ground({ sentence: 'a red dog near a red ball .', phrases, regions: regionsOfImage(1) })).map(
+        ({ regions }) => regions,
+      );
+    const [first, second] = [
+      { first: 0, last: 1 },
+      { first: 4, last: 5 },
+    ];
+    expect(await grounded('red ball', first, second)).toHaveLength(3);
+    expect(warnings).toEqual([]);
+    expect(await grounded('a red')).toEqual(await grounded(first));
+    expect(warnings).toEqual([
+      'phrases: the sentence has "a red" 2 times; the first is taken. Choose another by the numbers of its first and last word, { first: 4, last: 5 }, or give more of its words',
+    ]);
+    await ground.dispose();
+  });
+
   test('two images for a checkpoint of one', async () => {
     collect();
     const folder = await checkpoint('VisualBertForVisualReasoning', { task: 'nlvr' });

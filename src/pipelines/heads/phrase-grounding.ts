@@ -1,6 +1,7 @@
 // Phrase grounding: the regions of an image that phrases of a sentence refer to.
 import { boxAt } from '../../boxes.js';
 import { ConfigError } from '../../errors.js';
+import { warnOnce } from '../../logger.js';
 import { VisualBertForRegionToPhraseAlignment } from '../../models/region-to-phrase-alignment.js';
 import { requireOptions, shown } from '../../options.js';
 import type { PhraseInput } from '../contract.js';
@@ -92,8 +93,14 @@ function spanOf(phrase: PhraseInput, words: readonly string[]): { first: number;
   }
   const wanted = wordsOf(phrase.toLowerCase());
   const lower = words.map((word) => word.toLowerCase());
-  const first = lower.findIndex((_, i) => wanted.length > 0 && wanted.every((word, j) => lower[i + j] === word));
-  if (first >= 0) return { first, last: first + wanted.length - 1 };
+  const places = [...lower.keys()].filter((i) => wanted.length > 0 && wanted.every((word, j) => lower[i + j] === word));
+  const [first, next] = places.map((place) => ({ first: place, last: place + wanted.length - 1 }));
+  if (first !== undefined && next !== undefined)
+    warnOnce(
+      `phrases: the sentence has ${JSON.stringify(phrase)} ${places.length} times; the first is taken. Choose another by the numbers of its first and last ` +
+        `word, { first: ${next.first}, last: ${next.last} }, or give more of its words`,
+    );
+  if (first !== undefined) return first;
   throw new ConfigError(
     `phrases: the sentence has no ${JSON.stringify(phrase)}; its words are ${JSON.stringify(words)}`,
   );
