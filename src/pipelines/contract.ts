@@ -182,13 +182,16 @@ const OPTION_NAMES = {
 export const PIPELINE_OPTIONS: readonly string[] = Object.keys(OPTION_NAMES);
 
 /**
- * Answers inputs of one task. A list returns a list, an async iterable an async iterable, in the order of the inputs: both are read in
- * portions of several batches, which group examples of similar length.
+ * Answers inputs of one task. A list returns a list, any other iterable an async iterable, in the order of the inputs: both are read in
+ * portions of several batches, which group examples of similar length. An error names the input by its number, from 0.
  */
 export interface Pipeline<T extends PipelineName> {
   (input: PipelineInput<T>, options?: CallOptions<T>): Promise<PipelineOutput<T>>;
   (inputs: readonly PipelineInput<T>[], options?: CallOptions<T>): Promise<PipelineOutput<T>[]>;
-  (inputs: AsyncIterable<PipelineInput<T>>, options?: CallOptions<T>): AsyncGenerator<PipelineOutput<T>>;
+  (
+    inputs: AsyncIterable<PipelineInput<T>> | Iterable<PipelineInput<T>>,
+    options?: CallOptions<T>,
+  ): AsyncGenerator<PipelineOutput<T>>;
   readonly task: T;
   /** Whether the native engine runs a recorded graph. */
   readonly compiled: boolean;

@@ -8,6 +8,7 @@ import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
 import { collateExamples, type PipelineExample } from './example.js';
 import type { ExampleOutputs } from './head.js';
+import { errorOfInput } from './input.js';
 import type { PipelineParts } from './load.js';
 
 /** Examples per batch of a pipeline or an evaluation. */
@@ -56,20 +57,34 @@ export function createPipeline<T extends PipelineName>(
   type Input = PipelineInput<T>;
   type Output = PipelineOutput<T>;
 
-  const call = (given: Input | readonly Input[] | AsyncIterable<Input>, options: CallOptions<T> = {}): unknown => {
+  const encodeNumbered = (): ((input: Input) => Promise<PipelineExample>) => {
+    let count = 0;
+    return async (input) => {
+      const index = count++;
+      try {
+        return await head.encode(input);
+      } catch (error) {
+        throw errorOfInput(index, error);
+      }
+    };
+  };
+  type Given = Input | readonly Input[] | Iterable<Input> | AsyncIterable<Input>;
+  const call = (given: Given, options: CallOptions<T> = {}): unknown => {
     requireKnown(task, options, ['topK']);
-    const stream = (inputs: AsyncIterable<Input> | Iterable<Input>): AsyncGenerator<Output> => {
+    const stream = (
+      inputs: AsyncIterable<Input> | Iterable<Input>,
+      encode = encodeNumbered(),
+    ): AsyncGenerator<Output> => {
       accessTo(pipeline);
       return batchedResults(inputs, batchSize, {
-        encode: (input) => head.encode(input),
+        encode,
         collate,
         run: async (batch) => (await run(batch)).map((computed) => head.decode(computed, options)),
       });
     };
-    if (isAsyncIterable<Input>(given)) return stream(given);
-    return Array.isArray(given)
-      ? collected(() => stream(given as readonly Input[]))
-      : first(() => stream([given as Input]));
+    if (Array.isArray(given)) return collected(() => stream(given as readonly Input[]));
+    if (isIterable<Input>(given)) return stream(given);
+    return first(() => stream([given as Input], (input) => head.encode(input)));
   };
   const members = {
     task,
@@ -119,7 +134,6 @@ async function first<O>(stream: () => AsyncGenerator<O>): Promise<O> {
   return (await collected(stream))[0] as O;
 }
 
-function isAsyncIterable<I>(value: unknown): value is AsyncIterable<I> {
-  const { [Symbol.asyncIterator]: iterate } = (value ?? {}) as Partial<AsyncIterable<I>>;
-  return typeof iterate === 'function';
+function isIterable<I>(value: unknown): value is AsyncIterable<I> | Iterable<I> {
+  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }

@@ -16,8 +16,8 @@ import type { RegionsOfImage } from './regions.js';
 export interface PipelineDefinition<T extends PipelineName> {
   /** The model class with its head. */
   Model: ModelClass<VisualBertPreTrainedModel>;
-  /** The form of an input, for errors. */
-  input: string;
+  /** The parts of an input, and whether each is required. */
+  input: { readonly [K in keyof PipelineInput<T>]-?: boolean };
   /** Text form for checkpoints without one. */
   textForm: TextFormName;
   createHead(context: HeadContext): PipelineHead<T>;

@@ -16,10 +16,11 @@ import { BOX_FEATURE_DIM } from '../processing/region-inputs.js';
 import type { PipelineInput, PipelineName, PipelineOptions } from './contract.js';
 import type { PipelineExample } from './example.js';
 import type { PipelineDefinition, PipelineHead } from './head.js';
+import { requireInput } from './input.js';
 import { imagesOf, isSourced, readRegions } from './regions.js';
 import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
 import { warnAboutAnswerOrder, warnAboutBoxes } from './warnings.js';
-import { defined, requireOptions, shown } from '../options.js';
+import { defined, shown } from '../options.js';
 import type { ForwardPass } from '../inference/forward-pass.js';
 
 /** The parts of a pipeline. */
@@ -158,7 +159,7 @@ function createHead<T extends PipelineName>(
       ),
   });
   const encode = async (input: PipelineInput<T>): Promise<PipelineExample> => {
-    requireOptions(task, input, `an input ${definition.input}`);
+    requireInput(task, input, definition.input);
     return head.encode(input);
   };
   return { ...head, encode };

@@ -14,6 +14,10 @@ export interface SourcedImage {
 /** Region features or an array `[v, d]`; an image of a source; or, for a pipeline with a detector, a picture. */
 export type RegionsOfImage = RegionInput | SourcedImage | Picture;
 
+/** What to do with a picture that was given under another name, or not at all. */
+export const PICTURE_HINT =
+  "; a picture is also given as { regions: 'photo.jpg' }, to a pipeline with the option detector";
+
 /** Region features of any form; `readPicture` finds those of a picture. @throws DataError for an absent image; what `readPicture` throws */
 export async function readRegions(
   input: RegionsOfImage,
@@ -49,7 +53,7 @@ export function imagesOf(regions: RegionsOfImage | readonly RegionsOfImage[]): r
   if (!Array.isArray(regions)) return [regions as RegionsOfImage];
   if (regions.length === 0)
     throw new DataError('regions: expected those of at least one image, received an empty list');
-  return regions as readonly RegionsOfImage[];
+  return regions;
 }
 
 /** The regions of a task about one image. @throws DataError for a list */

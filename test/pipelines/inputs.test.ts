@@ -76,7 +76,17 @@ describe('a pipeline refuses', () => {
     [
       'a picture under another name',
       { question: 'a', image: 'photo.jpg' },
-      "received none; a picture is also given as { regions: 'photo.jpg' }, to a pipeline with the option detector",
+      "received one without regions, with unknown image; a picture is also given as { regions: 'photo.jpg' }, to a pipeline with the option detector",
+    ],
+    [
+      'a part under a wrong name',
+      { qustion: 'a', regions },
+      'visual-question-answering: expected an input { question, regions }, received one without question, with unknown qustion',
+    ],
+    [
+      'a part that the task does not have',
+      { question: 'a', textPair: 'b', regions },
+      'expected an input { question, regions }, received one with unknown textPair',
     ],
     [
       'a source without the image',
@@ -198,6 +208,9 @@ test('explain refuses options of another name, and what is no input', async () =
 test('one bad input of a list is the error of the list, and the pipeline goes on', async () => {
   const good = { question: 'a', regions };
   const bad = { question: 'a', regions: { ...regions, dim: DIM + 1 } };
-  await expect(ask([good, bad, good])).rejects.toThrow('features as a Float32Array of 3 x 11 values');
+  await expect(ask([good, bad, good])).rejects.toThrow(
+    'input 1: visualEmbeds: expected features as a Float32Array of 3 x 11 values',
+  );
+  await expect(untyped(ask)([good, good, null])).rejects.toThrow('input 2: visual-question-answering: expected an');
   expect(await ask(good)).toHaveLength(5);
 });

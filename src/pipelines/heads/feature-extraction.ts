@@ -6,7 +6,7 @@ import type { PipelineDefinition } from '../head.js';
 
 export const featureExtraction: PipelineDefinition<'feature-extraction'> = {
   Model: VisualBertModel,
-  input: '{ text, regions }',
+  input: { text: true, textPair: false, regions: false },
   textForm: 'plain',
   createHead: ({ processor, readImages }) => ({
     hasChoices: false,

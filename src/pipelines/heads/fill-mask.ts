@@ -9,7 +9,7 @@ const DEFAULT_WORDS = 5;
 
 export const fillMask: PipelineDefinition<'fill-mask'> = {
   Model: VisualBertForPreTraining,
-  input: '{ text, regions }',
+  input: { text: true, textPair: false, regions: false },
   textForm: 'pretraining',
   createHead: ({ processor, readImages }) => {
     const { mask } = processor.tokenizer.special;

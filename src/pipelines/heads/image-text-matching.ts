@@ -9,7 +9,7 @@ const LABELS = ['does not match', 'matches'];
 
 export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {
   Model: VisualBertForPreTraining,
-  input: '{ text, regions }',
+  input: { text: true, textPair: false, regions: true },
   textForm: 'pretraining',
   createHead: ({ processor, readImages }) => {
     const scores: HeadScores = {

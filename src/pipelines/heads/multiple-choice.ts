@@ -11,7 +11,7 @@ import { requireOneImage } from '../regions.js';
 
 export const multipleChoice: PipelineDefinition<'visual-multiple-choice'> = {
   Model: VisualBertForMultipleChoice,
-  input: '{ question, choices, regions }',
+  input: { question: true, choices: true, objects: false, regions: true },
   textForm: 'vcr',
   createHead: (context) => {
     const scores: HeadScores = {

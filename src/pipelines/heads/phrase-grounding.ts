@@ -15,7 +15,7 @@ const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*|[^\s\p{L}\p{N}]/gu;
 
 export const phraseGrounding: PipelineDefinition<'phrase-grounding'> = {
   Model: VisualBertForRegionToPhraseAlignment,
-  input: '{ sentence, phrases, regions }',
+  input: { sentence: true, phrases: true, regions: true },
   textForm: 'flickr',
   createHead: ({ processor, readImages }) => {
     const scores: HeadScores = {

@@ -8,7 +8,7 @@ import { warnAboutMaskSlot } from '../warnings.js';
 
 export const questionAnswering: PipelineDefinition<'visual-question-answering'> = {
   Model: VisualBertForQuestionAnswering,
-  input: '{ question, regions }',
+  input: { question: true, regions: true },
   textForm: 'vqa',
   createHead: ({ processor, readImages }) => {
     const { answers } = processor;

@@ -8,7 +8,7 @@ const STATEMENT_LABELS = ['False', 'True'];
 
 export const visualReasoning: PipelineDefinition<'visual-reasoning'> = {
   Model: VisualBertForVisualReasoning,
-  input: '{ statement, regions }',
+  input: { statement: true, textPair: false, regions: true },
   textForm: 'nlvr2',
   createHead: ({ processor, config, readImages }) => {
     const names = processor.answers?.answers ?? (config.numLabels === 2 ? STATEMENT_LABELS : []);
