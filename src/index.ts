@@ -142,6 +142,7 @@ export {
 } from './processing/answer-vocabulary.js';
 export type { BuildAnswersOptions } from './processing/answer-vocabulary.js';
 export type { RegionFeatures, RegionFeatureSource } from './features/region-features.js';
+export type { RegionRows } from './features/region-rows.js';
 export { gridBoxes, pixelFeatureDim, pixelFeatures } from './features/pixels.js';
 export { LOOKS } from './features/pixel-options.js';
 export type { PixelFeatureOptions } from './features/pixel-options.js';

@@ -2,6 +2,7 @@
 import { explain } from '../explain/explain.js';
 import type { ExplainOptions, Explanation } from '../explain/contract.js';
 import type { RegionFeatures } from '../features/region-features.js';
+import { regionsOfRows } from '../features/region-rows.js';
 import type { Pipeline, PipelineInput } from '../pipelines/contract.js';
 import { accessTo, type PipelineAccess } from '../pipelines/create.js';
 import type { PipelineExample } from '../pipelines/example.js';
@@ -74,9 +75,7 @@ export class ModelService<T extends ServedName> {
     if (image !== undefined) return this.images.regionsOf(image);
     if (features === undefined) return this.images.regionsIn(picture ?? '', (work) => this.queue.alone(work));
     return {
-      features: Float32Array.from(features.flat()),
-      count: features.length,
-      dim: features[0]?.length ?? 0,
+      ...regionsOfRows(features, 'features'),
       ...(boxes === undefined ? {} : { boxes: Float32Array.from(boxes.flat()) }),
       ...(width === undefined ? {} : { imageWidth: width }),
       ...(height === undefined ? {} : { imageHeight: height }),

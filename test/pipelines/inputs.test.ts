@@ -29,9 +29,25 @@ describe('a pipeline refuses', () => {
     ['an empty place in a list', [null], 'expected an input { question, regions }, received null'],
     ['a question without regions', { question: 'a' }, 'regions: expected region features { features, count, dim }'],
     [
-      'nested lists',
-      { question: 'a', regions: [[1, 2]] },
-      'regions: expected those of one image, received a list of 1',
+      'one list of numbers',
+      { question: 'a', regions: [1, 2] },
+      'regions: expected those of one image, received a list of 2',
+    ],
+    [
+      'lists of several lengths',
+      { question: 'a', regions: [[1, 2], [3]] },
+      'regions, region 1: expected 2 numbers, as region 0 has, received [3]',
+    ],
+    [
+      'lists with anything but numbers',
+      {
+        question: 'a',
+        regions: [
+          [1, 2],
+          [3, null],
+        ],
+      },
+      'regions, region 1: expected 2 numbers, as region 0 has, received [3,null]',
     ],
     [
       'no regions',
@@ -213,4 +229,30 @@ test('one bad input of a list is the error of the list, and the pipeline goes on
   );
   await expect(untyped(ask)([good, good, null])).rejects.toThrow('input 2: visual-question-answering: expected an');
   expect(await ask(good)).toHaveLength(5);
+});
+
+test('a set and a generator are answered one by one, as an async iterable is', async () => {
+  const inputs = ['a', 'b', 'c'].map((question) => ({ question, regions }));
+  const expected = await ask(inputs);
+  function* generated(): Generator<(typeof inputs)[number]> {
+    yield* inputs;
+  }
+  for (const many of [new Set(inputs), generated()]) {
+    const found = [];
+    for await (const answers of ask(many)) found.push(answers);
+    expect(found).toEqual(expected);
+  }
+});
+
+test('regions are taken as lists of numbers, of one image or of two', async () => {
+  const rows = [0, 1].map((i) => Array.from({ length: DIM }, (_, j) => (i + 1) / (j + 2)));
+  const flat = { features: Float32Array.from(rows.flat()), count: 2, dim: DIM };
+  const answers = await ask({ question: 'a', regions: flat });
+  for (const given of [rows, rows.map((row) => Float32Array.from(row))])
+    expect(await ask({ question: 'a', regions: given })).toEqual(answers);
+  const flatPair = await judge({ statement: 'd', regions: [flat, regions] });
+  expect(await judge({ statement: 'd', regions: [rows, regions] })).toEqual(flatPair);
+  expect(await judge({ statement: 'd', regions: [rows, rows] })).toEqual(
+    await judge({ statement: 'd', regions: [flat, flat] }),
+  );
 });
