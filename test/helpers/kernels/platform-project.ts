@@ -73,4 +73,4 @@ export function runInProject(project: string, command: readonly string[], cache:
 }
 
 /** The command of the project. */
-export const VISUALBERT = 'node_modules/visualbert-tfjs/dist/scripts/visualbert.js';
+export const VISUALBERT = 'node_modules/visualbert-tfjs/dist/bundle/visualbert.js';
