@@ -62,7 +62,7 @@ export function requireKnown(owner: string, options: unknown, known: readonly st
 }
 
 /** `unknown dpeth; known: depth, width`. */
-function unknownText(unknown: readonly string[], known: readonly string[]): string {
+export function unknownText(unknown: readonly string[], known: readonly string[]): string {
   return `unknown ${unknown.join(', ')}; known: ${known.join(', ')}`;
 }
 
@@ -72,10 +72,15 @@ export function requirePath(owner: string, value: unknown, what = 'a path'): voi
     throw new ConfigError(`${owner}: expected ${what}, received ${shown(value)}`);
 }
 
+/** Checks one option by its schema; undefined is the default. @throws ConfigError naming what was expected and received */
+export function requireOption(name: string, value: unknown, schema: z.ZodType): void {
+  const { error } = schema.optional().safeParse(value);
+  if (error !== undefined) throw new ConfigError(`${name}: ${error.issues[0]?.message}`);
+}
+
 /** @throws ConfigError for a batch size that is not a positive whole number; undefined is the default */
 export function requireBatchSize(batchSize: number | undefined): void {
-  const { error } = BATCH_SIZE.optional().safeParse(batchSize);
-  if (error !== undefined) throw new ConfigError(`batchSize: ${error.issues[0]?.message}`);
+  requireOption('batchSize', batchSize, BATCH_SIZE);
 }
 
 /** One path or several, as a list. @throws ConfigError for anything but a path */

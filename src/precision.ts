@@ -1,6 +1,4 @@
 // The precision of the matrix products of a recorded function.
-import { ConfigError } from './errors.js';
-import { shown } from './options.js';
 
 /** Inputs of matrix products: `bf16` is bfloat16, `fp16` is float16. Everything else, and every variable, is float32. */
 export const PRECISIONS = ['fp32', 'bf16', 'fp16'] as const;
@@ -11,9 +9,3 @@ export type Precision = (typeof PRECISIONS)[number];
 export const PREDICTION_PRECISIONS = [...PRECISIONS, 'int8'] as const;
 /** Precision of matrix products in inference. */
 export type PredictionPrecision = (typeof PREDICTION_PRECISIONS)[number];
-
-/** @throws ConfigError for anything but one of `known`; undefined is the default. @param name of the option in errors */
-export function requirePrecision(name: string, precision: unknown, known: readonly string[]): void {
-  if (precision === undefined || known.includes(precision as string)) return;
-  throw new ConfigError(`${name}: expected one of ${known.join(', ')}, received ${shown(precision)}`);
-}

@@ -1,12 +1,12 @@
 // A model's forward pass in Node: recorded on the native engine, op by op elsewhere.
 import { tf } from '#tf';
 import type { StateOptions } from '../engine/session/contract.js';
-import { PREDICTION_PRECISIONS, type PredictionPrecision, requirePrecision } from '../precision.js';
+import { PREDICTION_PRECISIONS, type PredictionPrecision } from '../precision.js';
 import { ConfigError } from '../errors.js';
 import type { StoredModel } from '../models/pretrained/load.js';
 import { isAboveEncoder, isLinearWeight } from '../models/pretrained/parameter-names.js';
 import type { LoadableModel } from '../models/pretrained/types.js';
-import { shown } from '../options.js';
+import { oneOf, requireOption, shown } from '../options.js';
 import { createCompiledRunner } from './compiled-runner.js';
 import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './forward-pass.js';
 import { isNativeBackend } from './native-backend.js';
@@ -52,7 +52,7 @@ function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean 
   const isNative = isNativeBackend();
   if (compile !== undefined && typeof compile !== 'boolean')
     throw new ConfigError(`compile: expected true or false, received ${shown(compile)}`);
-  requirePrecision('precision', precision, PREDICTION_PRECISIONS);
+  requireOption('precision', precision, oneOf(PREDICTION_PRECISIONS));
   const isCompiled = compile ?? isNative;
   if (!isCompiled && precision !== 'fp32')
     throw new ConfigError(`precision "${precision}" needs the native engine; use fp32 on ${tf.getBackend()}`);

@@ -2,7 +2,7 @@
 import { tf } from '#tf';
 import type { HubOptions } from '#platform';
 import { canCompileDetector, createCompiledPass } from '#vision';
-import { type Precision, PRECISIONS, requirePrecision } from '../precision.js';
+import { type Precision, PRECISIONS } from '../precision.js';
 import { ConfigError } from '../errors.js';
 import { type Picture, requirePictureList } from '../features/picture-detector.js';
 import { pickRegions, type RegionFeatures } from '../features/region-features.js';
@@ -19,7 +19,7 @@ import { type DetectorChoice, openDetector } from './weights/open.js';
 import { planWeights } from './weights/plan.js';
 import { pixelsOf } from './read-picture.js';
 import { readNetwork } from './weights/read.js';
-import { defined, requireBatchSize, requireOptions, requirePath } from '../options.js';
+import { defined, oneOf, requireBatchSize, requireOption, requireOptions, requirePath } from '../options.js';
 import { chunk } from '../chunk.js';
 import { prefetch } from '../prefetch.js';
 
@@ -102,7 +102,7 @@ export class RegionDetector {
     requirePath('RegionDetector.fromPretrained', where);
     requireOptions('RegionDetector.fromPretrained', given);
     const { compile, precision, ...options } = given;
-    requirePrecision('RegionDetector.fromPretrained: precision', precision, PRECISIONS);
+    requireOption('RegionDetector.fromPretrained: precision', precision, oneOf(PRECISIONS));
     const { name, config, layout, file } = await openDetector(where, options);
     try {
       const network = await readNetwork(planWeights(file, config, layout));

@@ -7,7 +7,8 @@ import { callerOf } from '../recording/caller.js';
 import { chromeTrace } from './chrome-trace.js';
 import type { ChromeTrace, Compiled, CompileOptions } from './contract.js';
 import type { Tensors } from '../../raw-tensor.js';
-import { PREDICTION_PRECISIONS, type PredictionPrecision, requirePrecision } from '../../precision.js';
+import { PREDICTION_PRECISIONS, type PredictionPrecision } from '../../precision.js';
+import { oneOf, requireOption } from '../../options.js';
 import type { GraphDType } from '../recording/tensorflow-values.js';
 import type { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';
@@ -41,7 +42,7 @@ export function compile(fn: (inputs: Tensors) => Tensors, options: CompileOption
   if (typeof fn !== 'function')
     throw new EngineError(`compile: expected a function of tensors, received ${String(fn)}`);
   if (!(state instanceof SessionState)) throw new EngineError('compile: expected a state made by createState');
-  requirePrecision('compile: precision', precision, PREDICTION_PRECISIONS);
+  requireOption('compile: precision', precision, oneOf(PREDICTION_PRECISIONS));
   const compiled = new CompiledFunction(fn, state, name ?? (fn.name || 'function'), precision);
   const call = (inputs: RawTensors): Promise<RawTensors> => compiled.call(inputs);
   const profile = (inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }> =>
