@@ -1,7 +1,7 @@
 // Checks of requests by the schemas of zod, with errors in the words of this package.
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
-import { shown } from '../options.js';
+import { expected, shown, unknownText } from '../options.js';
 import { RequestError } from './request-error.js';
 
 /** Maximum number of reported faults of a request. */
@@ -32,16 +32,16 @@ export const compileCheck: FastifySchemaCompiler<z.ZodType> =
 function problemOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return `expected ${TYPES[issue.expected] ?? issue.expected}, received ${shown(issue.input)}`;
+      return expected(TYPES[issue.expected] ?? issue.expected)(issue);
     case 'invalid_value':
-      return `expected one of ${issue.values.join(', ')}, received ${shown(issue.input)}`;
+      return expected(`one of ${issue.values.join(', ')}`)(issue);
     case 'too_small':
       return outOfRange(issue, issue.inclusive === false ? 'more than' : 'at least', issue.minimum);
     case 'too_big':
       return outOfRange(issue, issue.inclusive === false ? 'less than' : 'at most', issue.maximum);
     case 'unrecognized_keys': {
       const { shape = {} } = (issue.inst?._zod.def ?? {}) as { shape?: object };
-      return `unknown ${issue.keys.join(', ')}; known: ${Object.keys(shape).join(', ')}`;
+      return unknownText(issue.keys, Object.keys(shape));
     }
     default:
       return undefined;
