@@ -13,6 +13,11 @@ export const EXPLANATION_METHODS = ['attention', 'rollout', 'relevance', 'leave-
 /** Names of the methods of explanation. */
 export type ExplanationMethod = (typeof EXPLANATION_METHODS)[number];
 
+/** Whether the scores of a method do not depend on the answer. Its source is written into pages: it uses nothing from outside itself. */
+export function isAnswerFree(method: string): boolean {
+  return method === 'attention' || method === 'rollout';
+}
+
 const index = (): z.ZodNumber => wholeNumber(0);
 
 /** What `explain` explains, and how: names, checks, defaults and help texts. */

@@ -6,7 +6,11 @@ import type { PageElements } from './elements.js';
  * Fills the page. Its source is written into the page, so that it uses nothing from outside itself.
  * @param data what `pageDataOf` made
  */
-export function showExplanation(data: PageData, elements: PageElements): void {
+export function showExplanation(
+  data: PageData,
+  elements: PageElements,
+  isAnswerFree: (method: string) => boolean,
+): void {
   const { find, create, largestOf } = elements;
   const NOTES: Record<string, string> = {
     relevance: 'Attention weighted by the gradient of the answer’s score, through all layers (Chefer et al. 2021).',
@@ -15,8 +19,6 @@ export function showExplanation(data: PageData, elements: PageElements): void {
     'leave-out': 'How far the answer’s probability falls without the word or region; blue: it rises.',
     attention: 'Attention probabilities of one layer. They do not depend on the answer.',
   };
-  /** Methods whose scores do not depend on the answer. */
-  const ANSWER_FREE = ['rollout', 'attention'];
   const state = { subject: 0, method: 'relevance', layer: 0, head: -1, row: 0 };
 
   const subject = (): PageSubject => data.subjects[state.subject] as PageSubject;
@@ -128,7 +130,7 @@ export function showExplanation(data: PageData, elements: PageElements): void {
     showWords(row, rows.length > 1);
     elements.showRegions(regions, row.slice(words.length));
     const word = state.row === 0 ? null : `the word “${words[state.row - 1] ?? ''}”`;
-    const about = ANSWER_FREE.includes(state.method)
+    const about = isAnswerFree(state.method)
       ? `How much ${word ?? 'the position from which answers are read'} attends to each word and region.`
       : `What ${word ?? `the answer “${label}”`} has to do with each word and region.`;
     const way =

@@ -10,10 +10,12 @@ export interface ClientParts {
   requests: PageRequests;
   pictures: PagePictures;
   groupsOf: (answer: Record<string, unknown>) => AnswerGroup[];
+  /** Whether the scores of a method do not depend on the answer. */
+  isAnswerFree: (method: string) => boolean;
 }
 
 /** Fills the page. Its source is sent to the browser, so it must not use anything from outside. */
-export function runPage({ elements, requests, pictures, groupsOf }: ClientParts): void {
+export function runPage({ elements, requests, pictures, groupsOf, isAnswerFree }: ClientParts): void {
   const { json } = requests;
   const { find, create, percent, largestOf } = elements;
   const FIELD_NAMES: Record<string, string> = {
@@ -101,7 +103,7 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
       pictures.drawn(),
       images.flatMap(({ regions }) => regions.map(({ score }) => score)),
     );
-    find('from').textContent = ['rollout', 'attention'].includes(method)
+    find('from').textContent = isAnswerFree(method)
       ? 'How much the position from which answers are read attends to each word and region.'
       : `What “${answer.label}” (${percent(answer.score)}) has to do with each word and region; blue speaks against it.`;
   };
