@@ -8,6 +8,7 @@ import { hideBin } from 'yargs/helpers';
 import { enginesFolder } from '../../src/engine/load/paths.js';
 import { cudaReport } from '../../src/engine/load/cuda.js';
 import { canImport, checkoutFolder } from '../subjects/python-env.js';
+import { VISUALBERT } from '../subjects/visualbert.js';
 import { dryReport } from './dry.js';
 
 const flags = await yargs(hideBin(process.argv))
@@ -72,7 +73,7 @@ function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 }
 
 function visualbert(...args: string[]): { ok: boolean; output: string } {
-  return run(process.execPath, ['dist/bundle/visualbert.js', ...args]);
+  return run(process.execPath, [VISUALBERT, ...args]);
 }
 
 function fenced(title: string, text: string): string {

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePorts } from '../../src/cluster/free-ports.js';
-import { checkoutFolder, pythonFile } from '../subjects/python-env.js';
+import { pythonFile } from '../subjects/python-env.js';
+import { VISUALBERT } from '../subjects/visualbert.js';
 
 /** A server in a process of its own. */
 export interface ServedProcess {
@@ -32,10 +32,9 @@ const POLL_MS = 200;
 /** `visualbert serve`. */
 export function startOurs(files: ServerFiles): Promise<ServedProcess> {
   const { model, store, threads, batch } = files;
-  const command = join(checkoutFolder(), 'dist', 'bundle', 'visualbert.js');
   const settings = ['--threads', `${threads}`, '--batch-size', `${batch}`, '--log-level', 'warn'];
   return start('visualbert serve', process.execPath, (port) => [
-    ...[command, 'serve', '--model', model, '--features', store, '--port', `${port}`, '--backend', 'tensorflow'],
+    ...[VISUALBERT, 'serve', '--model', model, '--features', store, '--port', `${port}`, '--backend', 'tensorflow'],
     ...settings,
   ]);
 }

@@ -11,6 +11,7 @@ import { EASY_COLORS, EASY_SHAPES, easyVqaObjects } from '../data/easy-vqa-objec
 import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
 import { KeptRuns, KEPT_RUNS_FLAGS, SEEDS_FLAG } from '../data/kept-runs.js';
 import { requirePython } from '../subjects/python-env.js';
+import { VISUALBERT } from '../subjects/visualbert.js';
 import { writeSection } from '../report/results.js';
 import { mean, standardError } from '../report/statistics.js';
 
@@ -94,7 +95,7 @@ async function timed(work: () => Promise<void> | void): Promise<number> {
 }
 
 function visualbert(...command: string[]): void {
-  const { status } = spawnSync(process.execPath, [join('dist', 'bundle', 'visualbert.js'), ...command], {
+  const { status } = spawnSync(process.execPath, [VISUALBERT, ...command], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status !== 0) throw new Error(`visualbert ${command.slice(0, 2).join(' ')} ended with ${status}`);

@@ -10,6 +10,7 @@ import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
 import { AGAIN_FLAG, SEEDS_FLAG } from '../data/kept-runs.js';
 import { mean, median, standardError } from '../report/statistics.js';
 import { benchCache, pythonFile, requirePython } from '../subjects/python-env.js';
+import { VISUALBERT } from '../subjects/visualbert.js';
 import { writeSection } from '../report/results.js';
 
 const SIZES = { hiddenSize: 128, numHiddenLayers: 4, numAttentionHeads: 4, intermediateSize: 512 };
@@ -105,7 +106,7 @@ function ours(name: string, seed: number, epochs: number, maxSteps?: number): Ru
   const file = `${outputDir}-settings.json`;
   const rest = { precision: flags.precision, evaluationBatchSize: 256, keepCheckpoints: 1 };
   writeFileSync(file, JSON.stringify({ ...settings, ...rest }));
-  const command = [join('dist', 'bundle', 'visualbert.js'), 'train', 'vqa', '--config', file];
+  const command = [VISUALBERT, 'train', 'vqa', '--config', file];
   const { status } = spawnSync(process.execPath, command, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) throw new Error(`visualbert train vqa ended with ${status}`);
   const lines = readFileSync(join(outputDir, 'metrics.jsonl'), 'utf8').trim().split('\n');

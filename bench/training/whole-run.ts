@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { type Row } from '../report/rows.js';
 import { median } from '../report/statistics.js';
 import { benchCache, pythonFile } from '../subjects/python-env.js';
 import { prepareRunFiles, type RunFiles } from '../data/run-files.js';
+import { VISUALBERT } from '../subjects/visualbert.js';
 import { prepareWorkload } from '../subjects/workload.js';
 
 export interface WholeRunOptions {
@@ -162,7 +162,6 @@ async function follow(side: Side, run: Parameters<Side['start']>[0], interruptAf
 /** The command itself; its updates show in metrics.jsonl. */
 function ourSide(options: WholeRunOptions, files: RunFiles, model: string): Side {
   const folder = join(benchCache(), 'whole-run');
-  const program = fileURLToPath(new URL('../../bundle/visualbert.js', import.meta.url));
   return {
     folder,
     start: ({ steps, saveEvery, stopAfter, resume }) => {
@@ -174,7 +173,7 @@ function ourSide(options: WholeRunOptions, files: RunFiles, model: string): Side
         ...(stopAfter === undefined ? {} : { 'stop-after': stopAfter }),
       };
       const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
-      return spawn(process.execPath, [program, 'train', 'vqa', ...args, ...(resume ? ['--resume'] : [])], {
+      return spawn(process.execPath, [VISUALBERT, 'train', 'vqa', ...args, ...(resume ? ['--resume'] : [])], {
         stdio: ['ignore', 'ignore', 'pipe'],
         env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(options.threads) },
       });
