@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTrainingStep, tf, VisualBertConfig, VisualBertForQuestionAnswering } from '../../../src/node.js';
+import { COMMAND } from '../command-line/command.js';
 import { copyCheckout, pack, run } from './packing.js';
 
 /** What `step.mjs` of the project prints. */
@@ -73,4 +74,4 @@ export function runInProject(project: string, command: readonly string[], cache:
 }
 
 /** The command of the project. */
-export const VISUALBERT = 'node_modules/visualbert-tfjs/dist/bundle/visualbert.js';
+export const VISUALBERT = join('node_modules', 'visualbert-tfjs', COMMAND);
