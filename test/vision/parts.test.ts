@@ -14,11 +14,11 @@ import { type Convolution, createConvolution, convolve } from '../../src/vision/
 import { pixelTable, locateRegions, slicedRegions } from '../../src/vision/layers/region-maps.js';
 import { stemPool } from '../../src/vision/layers/resnet.js';
 import { boundsOf } from '../../src/vision/layers/bounds.js';
-import { roiAlign } from '../../src/vision/layers/roi-align.js';
 import { createRoiPool } from '../../src/vision/layers/roi-pool.js';
 import { useBackend } from '../helpers/backend.js';
 import { drawnPicture, readFixture } from '../helpers/parity/fixtures.js';
 import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
+import { alignedCells, regionsOf, ROI_ALIGN_CASES } from './roi-align-cases.js';
 
 const { tensors } = readFixture('parts', 'vision');
 const expected = (name: string): RawTensor => tensors.get(name) as RawTensor;
@@ -82,32 +82,10 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
     await useBackend();
   });
 
-  /** The fixture's regions: image, x1, y1, x2, y2. */
-  function regions(isInside = false): { boxes: tf.Tensor2D; images: tf.Tensor1D } {
-    const [images, boxes] = tf.split(tensorOf(expected('regions')) as tf.Tensor2D, [1, 4], 1) as [
-      tf.Tensor2D,
-      tf.Tensor2D,
-    ];
-    return { boxes: isInside ? tf.relu(boxes) : boxes, images: tf.cast(tf.squeeze<tf.Tensor1D>(images, [1]), 'int32') };
-  }
-
-  test.each([
-    [0, false, 'align/0/0'],
-    [0, true, 'align/0/1'],
-    [2, false, 'align/2/0'],
-    [2, true, 'align/2/1'],
-  ] as const)('RoIAlign with sampling %d, aligned %s, agrees', async (sampling, isAligned, name) => {
+  test.each(ROI_ALIGN_CASES)('RoIAlign with sampling %d, aligned %s, agrees', async (...one) => {
+    const [, , name] = one;
     await expectNoLeak(async () => {
-      const cells = tf.tidy(() => {
-        const { boxes, images } = regions();
-        const table = pixelTable([tensorOf(expected('maps')) as tf.Tensor4D]);
-        const levels = tf.zeros<tf.Rank.R1>(images.shape, 'int32');
-        return roiAlign(table, locateRegions(boxes, table, { levels, images, scales: [1 / 16] }), {
-          bins: 3,
-          sampling,
-          isAligned,
-        });
-      });
+      const cells = alignedCells(tensors, one);
       await expectClose(cells, name);
       return [cells];
     });
@@ -116,7 +94,8 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
   test('RoIPool agrees, also where cells are empty or boxes end outside of the map', async () => {
     await expectNoLeak(async () => {
       const cells = tf.tidy(() => {
-        const { boxes, images } = regions(true);
+        const { boxes: given, images } = regionsOf(tensors);
+        const boxes = tf.relu(given);
         const map = tf.relu(tensorOf(expected('maps')) as tf.Tensor4D);
         const levels = tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
         const table = pixelTable([map]);

@@ -1,7 +1,6 @@
 // Our WGSL kernels against the composed formulas on plain JavaScript, on Dawn over SwiftShader.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { selectBackend } from '../../../src/engine/select-backend.js';
 import { blocksBefore, philoxUniform } from '../../../src/random/philox-uniform.js';
 import { uniformValues } from '../../../src/random/values.js';
 import {
@@ -11,20 +10,10 @@ import {
   type UpdateScalars,
 } from '../../../src/training/step/optimizer.js';
 import { totalNorm } from '../../../src/training/step/update/clip.js';
-import { useBackend } from '../../helpers/backend.js';
+import { describeOnWebGpu } from '../../helpers/machine/webgpu.js';
 import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../../helpers/kernels/kernel-cases.js';
 
-const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
-if (!hasDevice) process.stderr.write('skipped: kernels of WebGPU, for there is no device\n');
-
-(hasDevice ? describe : describe.skip)('kernels of WebGPU', () => {
-  beforeAll(async () => {
-    await selectBackend({ backend: 'webgpu' });
-  });
-  afterAll(async () => {
-    await useBackend();
-  });
-
+describeOnWebGpu('kernels of WebGPU', () => {
   test.each(Object.keys(KERNEL_CASES))('equal the composed formulas in values and gradients: %s', async (name) => {
     await expectEqualOn('webgpu', KERNEL_CASES[name] as KernelCase);
   });

@@ -1,26 +1,20 @@
 // Every class against PyTorch on WebGPU in Node: Dawn over SwiftShader, the software device of Debian's Chromium.
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../../../src/config/config.js';
 import { selectBackend } from '../../../src/engine/select-backend.js';
 import { setLogger } from '../../../src/logger.js';
 import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';
-import { useBackend } from '../../helpers/backend.js';
+import { describeOnWebGpu } from '../../helpers/machine/webgpu.js';
 import { fixtureNames } from '../../helpers/parity/fixtures.js';
 import { describeParity, openHere } from '../../helpers/parity/parity-cases.js';
 import { someOf } from '../../helpers/slow-share.js';
 
-const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
-if (!hasDevice) process.stderr.write('skipped: WebGPU, for there is no device (apt-get install chromium libvulkan1)\n');
-
 const choose = (): ReturnType<typeof selectBackend> => selectBackend({ backend: 'webgpu' });
 
-(hasDevice ? describe : describe.skip)('WebGPU', () => {
-  afterAll(async () => {
-    setLogger(null);
-    await useBackend();
-  });
+describeOnWebGpu('WebGPU', () => {
+  afterAll(() => setLogger(null));
 
   describeParity(someOf(fixtureNames()), openHere(choose));
 

@@ -1,31 +1,20 @@
 // The processor takes and decodes tensors that were computed on WebGPU, which Node cannot read synchronously.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { createTokenizer } from '#platform';
-import { selectBackend } from '../../../src/engine/select-backend.js';
 import { readRegions } from '../../../src/pipelines/regions.js';
 import { AnswerVocabulary } from '../../../src/processing/answer-vocabulary.js';
 import { VisualBertProcessor } from '../../../src/processing/processor.js';
-import { useBackend } from '../../helpers/backend.js';
-
-const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
-if (!hasDevice) process.stderr.write('skipped: the processor on WebGPU, for there is no device\n');
+import { describeOnWebGpu } from '../../helpers/machine/webgpu.js';
 
 const VALUES = [0.5, 1, 2, 3, 4, 5];
 /** A tensor whose values are on the device alone. */
 const computed = (...shape: number[]): tf.Tensor => tf.mul(tf.tensor(VALUES, shape as [number]), 2);
 const doubled = VALUES.map((value) => 2 * value);
 
-(hasDevice ? describe : describe.skip)('tensors computed on WebGPU', () => {
+describeOnWebGpu('tensors computed on WebGPU', () => {
   const tokenizer = createTokenizer({ 'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n' });
   const processor = new VisualBertProcessor({ tokenizer, answers: new AnswerVocabulary(['red', 'blue', 'green']) });
-
-  beforeAll(async () => {
-    await selectBackend({ backend: 'webgpu' });
-  });
-  afterAll(async () => {
-    await useBackend();
-  });
 
   test('are regions of one image, of a batch, and of a pipeline', async () => {
     const one = await processor({ text: 'a', visualEmbeds: computed(2, 3) });

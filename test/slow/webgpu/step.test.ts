@@ -1,19 +1,15 @@
 // The commands of a training step to a WebGPU device: dispatches, copies to the host and memory, on Dawn over SwiftShader.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { countGpuCommands, type GpuCommands } from '../../../bench/machine/gpu-commands.js';
 import { VisualBertConfig } from '../../../src/config/config.js';
-import { selectBackend } from '../../../src/engine/select-backend.js';
 import type { ModelInputs } from '../../../src/models/inputs/inputs.js';
 import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
 import { valueAndGradients } from '../../../src/models/value-and-gradients.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';
-import { useBackend } from '../../helpers/backend.js';
+import { describeOnWebGpu } from '../../helpers/machine/webgpu.js';
 import { slowCount } from '../../helpers/slow-share.js';
-
-const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
-if (!hasDevice) process.stderr.write('skipped: training steps on WebGPU, for there is no device\n');
 
 /** Steps after which the memory of the process is printed; tfjs counts only that of tensors. */
 const REPORTED = [50, 250, 500];
@@ -41,14 +37,10 @@ function batch(t: number, seed: number): ModelInputs {
   };
 }
 
-(hasDevice ? describe : describe.skip)('a training step on WebGPU', () => {
+describeOnWebGpu('a training step on WebGPU', () => {
   let takeCounts: () => GpuCommands;
-  beforeAll(async () => {
-    await selectBackend({ backend: 'webgpu' });
+  beforeAll(() => {
     takeCounts = countGpuCommands();
-  });
-  afterAll(async () => {
-    await useBackend();
   });
 
   test('takes at most 45 dispatches for an encoder layer, forward and backward, and 11 to update its 16 parameters', async () => {
