@@ -10,7 +10,13 @@ import type { Architecture } from '../models/pretrained/classify.js';
 import { readConfigJson } from '../config/config-json.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { PROCESSOR_FILE, TOKENIZER_FILES } from '../platform/tokenizers/text-tokenizer.js';
-import { byteCount, removeOldWeights, writeWeights, withTied } from '../models/pretrained/write-weights.js';
+import {
+  byteCount,
+  removeOldWeights,
+  requireNoWeights,
+  writeWeights,
+  withTied,
+} from '../models/pretrained/write-weights.js';
 import { jsonText } from '../platform/json-file.js';
 import { requireTokenizer } from './model-type.js';
 import { onnxWriter } from './onnx/export.js';
@@ -59,7 +65,8 @@ const NAMES: Partial<Record<StoredDType, string>> = {
 /**
  * Converts a checkpoint: a file, a folder, an address or a repository, in any layout of the key map. Nothing is written before every
  * key and every parameter is accounted for. Tensors are streamed.
- * @throws CheckpointError when the source is damaged, or keys or parameters are left over (see `allowIncomplete`).
+ * @throws CheckpointError when the source is damaged, or keys or parameters are left over (see `allowIncomplete`). ConfigError for options that
+ * exclude each other, and for an ONNX model in a folder that holds weights, whose config.json it would replace.
  * @example
  * const { architecture, converted, files } = await convertCheckpoint('runs/vqa', { outDir: 'half', dtype: 'float16' });
  */
@@ -77,6 +84,7 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
       `convertCheckpoint: expected dtype float32 for the format onnx, received ${dtype}; convert model.onnx with onnxruntime's tools`,
     );
   }
+  if (format === 'onnx') await requireNoWeights('convertCheckpoint', outDir);
   const { file: opened, files: located, notes } = await openCheckpoint(source, base);
   try {
     const found = await readConfigJson(located);
@@ -99,7 +107,7 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
     const written = await write(outDir);
     const aside = await writeAside(file, plan, outDir);
     await writeTextAtomic(joinPath(outDir, 'config.json'), jsonText(config));
-    if (format !== 'onnx') await removeOldWeights(outDir, written); // model.onnx may lie next to the weights
+    await removeOldWeights(outDir, written);
     const copied = await replaceProcessor(located, outDir);
     return {
       source: file.name,

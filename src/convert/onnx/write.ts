@@ -2,7 +2,6 @@
 import { createSink, joinPath } from '#platform';
 import { type ByteSink, joinBytes, writeWhole } from '../../byte-sink.js';
 import { DTYPE_BYTES, fromFloat32 } from '../../stored-dtype.js';
-import { removeOldFiles } from '../../models/pretrained/write-weights.js';
 import { sizeOf, transposed } from '../../shapes.js';
 import type { GraphParameter, OnnxGraph } from './graph-builder.js';
 import { DATA_TYPES, encodeMessage, EXTERNAL, fieldHeader, type OnnxMessage, STREAMED_FIELDS } from './messages.js';
@@ -17,8 +16,6 @@ const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
 const ALIGNMENT = 4096;
 
 const MODEL_FILE = 'model.onnx';
-/** Files of parameters, as transformers.js numbers them. */
-const DATA_FILE = /^model\.onnx_data(_\d+)?$/;
 
 /** Parameters of a model, by their names in it. */
 export interface ParameterSource {
@@ -41,7 +38,7 @@ interface Location {
 /**
  * Writes `model.onnx` into a folder, and `model.onnx_data`, `model.onnx_data_1`, ... where the model is larger than `maxFileBytes`
  * or 2 GiB. Parameters are read and written one by one.
- * @returns the names of the files written. Files of parameters of an earlier model are removed.
+ * @returns the names of the files written.
  */
 export async function writeOnnx(
   folder: string,
@@ -70,7 +67,6 @@ export async function writeOnnx(
       if (!locations.has(parameter.value)) await sink.write(await bytesOf(parameter, source));
     }
   });
-  await removeOldFiles(folder, DATA_FILE, files);
   return new Set([MODEL_FILE, ...files]);
 }
 

@@ -1,5 +1,5 @@
 // Writes the weights of a model folder: one file or shards with an index, in either format.
-import { createSink, joinPath, listFolder, removeFile, writeTextAtomic } from '#platform';
+import { createSink, isFolder, joinPath, listFolder, removeFile, writeTextAtomic } from '#platform';
 import { writeWhole } from '../../byte-sink.js';
 import { DTYPE_BYTES } from '../../stored-dtype.js';
 import { writePytorch } from '../../checkpoint/pytorch-writer.js';
@@ -20,6 +20,8 @@ const DEFAULT_SHARD_SIZE = '5GB';
 /** Names of weights of an earlier save, which could override or mix with the new ones. */
 const WEIGHT_FILE =
   /^((model|pytorch_model)(-\d{5}-of-\d{5})?\.(safetensors|bin)(\.index\.json)?|model\.json|group1-shard\d+of\d+\.bin)$/;
+/** An ONNX model, with files of parameters as transformers.js numbers them. */
+const ONNX_FILE = /^model\.onnx(_data(_\d+)?)?$/;
 
 /**
  * Writes tensors under the names transformers looks for; every file is whole or absent.
@@ -62,16 +64,26 @@ export function withTied(tensors: readonly TensorToWrite[], tied: ReadonlyMap<st
   return [...tensors, ...shared];
 }
 
-/** Removes the weights of an earlier save from a folder. */
-export function removeOldWeights(folder: string, written: ReadonlySet<string>): Promise<void> {
-  return removeOldFiles(folder, WEIGHT_FILE, written);
+/** Removes the weights of an earlier save from a folder, and an ONNX model, which was made of them. */
+export async function removeOldWeights(folder: string, written: ReadonlySet<string>): Promise<void> {
+  for (const file of await listFolder(folder)) {
+    if ((WEIGHT_FILE.test(file) || ONNX_FILE.test(file)) && !written.has(file))
+      await removeFile(joinPath(folder, file));
+  }
 }
 
-/** Removes files of an earlier save from a folder: those of a pattern that were not written now. */
-export async function removeOldFiles(folder: string, pattern: RegExp, written: ReadonlySet<string>): Promise<void> {
-  for (const file of await listFolder(folder)) {
-    if (pattern.test(file) && !written.has(file)) await removeFile(joinPath(folder, file));
-  }
+/**
+ * Requires a folder without weights for an ONNX model, whose config.json and processor would replace theirs.
+ * @throws ConfigError
+ */
+export async function requireNoWeights(caller: string, folder: string): Promise<void> {
+  if (!(await isFolder(folder))) return;
+  const weights = (await listFolder(folder)).find((file) => WEIGHT_FILE.test(file));
+  if (weights === undefined) return;
+  throw new ConfigError(
+    `${caller}: expected a folder without weights for an ONNX model, whose config.json would replace theirs; received ${folder}, ` +
+      `which holds ${weights}; name another folder, such as ${joinPath(folder, 'onnx')}`,
+  );
 }
 
 /** Splits in order; a tied tensor stays with the one that it is tied to. */

@@ -157,14 +157,37 @@ describe('convertCheckpoint to onnx', () => {
     model.dispose();
   });
 
-  test('writes the same bytes twice, and leaves weights that lie there', async () => {
+  test('refuses a folder with weights, and changes nothing there', async () => {
+    const [model, other] = [tinyModel('VisualBertModel'), tinyModel('VisualBertForQuestionAnswering')];
+    const folder = newFolder();
+    await other.savePretrained(folder);
+    const files = readdirSync(folder);
+    const config = readFileSync(join(folder, 'config.json'), 'utf8');
+    await expect(exportOnnx(model, folder)).rejects.toThrow(ConfigError);
+    await expect(exportOnnx(model, folder)).rejects.toThrow(
+      `received ${folder}, which holds model.safetensors; name another folder, such as ${join(folder, 'onnx')}`,
+    );
+    expect(readdirSync(folder)).toEqual(files);
+    expect(readFileSync(join(folder, 'config.json'), 'utf8')).toBe(config);
+    model.dispose();
+    other.dispose();
+  });
+
+  test('is replaced by the weights of the next model in its folder', async () => {
+    const model = tinyModel('VisualBertModel');
+    const folder = newFolder();
+    await exportOnnx(model, folder, { maxShardSize: 4500 });
+    await exportOnnx(model, folder, { format: 'safetensors' });
+    expect(readdirSync(folder).sort()).toEqual(['config.json', 'model.safetensors']);
+    model.dispose();
+  });
+
+  test('writes the same bytes twice', async () => {
     const model = tinyModel('VisualBertModel');
     const [folder, again] = [newFolder(), newFolder()];
-    await model.savePretrained(folder);
     await exportOnnx(model, folder);
     await exportOnnx(model, again);
     expect(readFileSync(join(folder, 'model.onnx')).equals(readFileSync(join(again, 'model.onnx')))).toBe(true);
-    expect(existsSync(join(folder, 'model.safetensors'))).toBe(true);
     expect(JSON.parse(readFileSync(join(again, 'config.json'), 'utf8'))).toMatchObject({ dtype: 'float32' });
     model.dispose();
   });
