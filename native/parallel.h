@@ -71,9 +71,11 @@ class ThreadPool {
     for (int thread = 1; thread < size; ++thread) threads_.emplace_back([this, thread] { loop(thread); });
   }
 
+  // Past the first microseconds other threads that could use this core go first.
   template <typename Condition>
   static void spin_until(Condition condition) {
     for (int spin = 0; spin < kSpins && !condition(); ++spin) pause_thread();
+    for (int spin = 0; spin < kYields && !condition(); ++spin) std::this_thread::yield();
   }
 
   void loop(int thread) {
@@ -107,7 +109,7 @@ class ThreadPool {
   const std::function<void(int64_t, int64_t, int)>* work_ = nullptr;
   int64_t count_ = 0, chunk_ = 1;
   std::atomic<int64_t> next_{0};
-  static constexpr int kSpins = 1000;  // some 20 microseconds
+  static constexpr int kSpins = 1000, kYields = 1000;  // some 20 microseconds, and some 300
   std::atomic<int> active_{0};         // pool threads in the current loop
   bool is_open_ = false;
   std::atomic<uint64_t> round_{0};
