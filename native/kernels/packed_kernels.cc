@@ -1,6 +1,7 @@
 // Operations of prediction for TensorFlow on the CPU: products with matrices that were packed once, and attention in one kernel.
 #include <algorithm>
 #include <stdexcept>
+#include <vector>
 
 #include "kernels/fused_kernels.h"
 #include "kernels/kernel.h"
@@ -14,6 +15,20 @@ namespace {
 PackedMatrix packed_input(Call& call, int index) {
   TF_Tensor* tensor = call.input(index);
   return packed_matrix(static_cast<const uint8_t*>(TF_TensorData(tensor)), TF_TensorByteSize(tensor));
+}
+
+// The threads share the parts of all products.
+void multiply_all(const std::vector<Product>& products) {
+  int64_t parts = 0;
+  for (const Product& product : products) parts += product.part_count();
+  parallel_for(parts, 1, [&](int64_t from, int64_t to, int) {
+    for (const Product& product : products) {
+      const int64_t count = product.part_count();
+      if (from < count && to > 0) multiply(product, std::max<int64_t>(from, 0), std::min(to, count));
+      from -= count;
+      to -= count;
+    }
+  });
 }
 
 // Packs a matrix [rows, depth] into bytes.
@@ -43,24 +58,32 @@ struct UnpackKernel {
   }
 };
 
-// x [m, depth], packed [rows, depth], bias [rows] to y [m, rows].
-struct PackedProductKernel {
-  explicit PackedProductKernel(Attributes a) : with_gelu(a.integer("gelu") != 0) {}
+// x [m, depth], N matrices [rows, depth] and biases [rows] to N results [m, rows].
+struct PackedProductsKernel {
+  explicit PackedProductsKernel(Attributes a) : count(static_cast<int>(a.integer("N"))), with_gelu(a.integer("gelu") != 0) {}
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
-    const PackedMatrix matrix = packed_input(call, 1);
-    if (TF_NumDims(input) != 2 || TF_Dim(input, 1) != matrix.depth) throw std::runtime_error("expected a matrix with as many columns as the packed one");
-    const int64_t count = TF_Dim(input, 0);
-    const float *x = call.data(0, count * matrix.depth), *bias = call.data(2, matrix.rows);
-    float* y = call.shaped_output<float>(0, {count, matrix.rows});
-    ProductRows rows(matrix, x, count);
-    if (!rows.are_made()) {
-      parallel_for(count, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, matrix.depth)),
-            [&](int64_t from, int64_t to, int) { rows.make(from, to); });
+    std::vector<PackedMatrix> matrices;
+    for (int i = 0; i < count; ++i) {
+      matrices.push_back(packed_input(call, 1 + i));
+      const PackedMatrix &matrix = matrices.back(), &first = matrices.front();
+      if (matrix.depth != first.depth || matrix.packing != first.packing) throw std::runtime_error("expected matrices of one depth and packing");
     }
-    const Product product{matrix, rows, bias, with_gelu, y};
-    parallel_for(product.part_count(), 1, [&](int64_t from, int64_t to, int) { multiply(product, from, to); });
+    const int64_t depth = matrices.front().depth;
+    if (TF_NumDims(input) != 2 || TF_Dim(input, 1) != depth) throw std::runtime_error("expected a matrix with as many columns as the packed ones");
+    const int64_t m = TF_Dim(input, 0);
+    ProductRows rows(matrices.front(), call.data(0, m * depth), m);
+    if (!rows.are_made()) {
+      parallel_for(m, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, depth)), [&](int64_t from, int64_t to, int) { rows.make(from, to); });
+    }
+    std::vector<Product> products;
+    for (int i = 0; i < count; ++i) {
+      const PackedMatrix& matrix = matrices[static_cast<size_t>(i)];
+      products.push_back({matrix, rows, call.data(1 + count + i, matrix.rows), with_gelu, call.shaped_output<float>(i, {m, matrix.rows})});
+    }
+    multiply_all(products);
   }
+  int count;
   bool with_gelu;
 };
 
@@ -85,16 +108,22 @@ struct AttentionKernel {
   float scale;
 };
 
-// Rows of the first input, columns of the third.
-void shapes_product(Shapes& shapes) { shapes.set(0, shapes.joined({shapes.axes(0, 0, 1), shapes.input(2)})); }
+// Rows of the first input; columns of the biases, which are the last inputs.
+void shapes_products(Shapes& shapes) {
+  const int count = shapes.input_count() / 2;
+  for (int i = 0; i < count; ++i) shapes.set(i, shapes.joined({shapes.axes(0, 0, 1), shapes.input(1 + count + i)}));
+}
 
 }  // namespace
 
 void register_packed_kernels() {
   define<PackKernel, shapes_none>({"VisualbertPack", {"matrix: float"}, {"packed: uint8"}, {"packing: int"}, false});
   define<UnpackKernel, shapes_none>({"VisualbertUnpack", {"packed: uint8"}, {"matrix: float"}, {}, false});
-  define<PackedProductKernel, shapes_product>(
-      {"VisualbertPackedProduct", {"x: float", "packed: uint8", "bias: float"}, {"y: float"}, {"gelu: int"}, false});
+  define<PackedProductsKernel, shapes_products>({"VisualbertPackedProducts",
+                                                 {"x: float", "packed: N * uint8", "bias: N * float"},
+                                                 {"y: N * float"},
+                                                 {"N: int >= 1", "gelu: int"},
+                                                 false});
   define<AttentionKernel, shapes_first>(
       {"VisualbertAttention", {"queries: float", "keys: float", "values: float", "bias: float"}, {"y: float"}, {"scale: float"}, false});
 }

@@ -22,6 +22,8 @@ class Shapes {
 
   bool ok() const { return TF_GetCode(status_) == TF_OK; }
 
+  int input_count() const { return static_cast<int>(TF_ShapeInferenceContextNumInputs(context_)); }
+
   // An input's shape.
   TF_ShapeHandle* input(int index) {
     TF_ShapeHandle* shape = keep(TF_NewShapeHandle());

@@ -32,6 +32,8 @@ export interface Node {
 
 /** `x W^T`, perhaps with a bias and GELU. */
 export interface PackedProduct {
+  /** `[m, out]`. */
+  readonly shape: number[];
   readonly x: Node;
   readonly packed: OutputNumber;
   /** `[out]`; null: none so far. */

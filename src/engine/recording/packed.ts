@@ -17,7 +17,7 @@ export function packingOf(precision: PredictionPrecision): Packing | null {
 
 /** The operations of native/kernels that recordings add themselves, without a kernel of tfjs. */
 export const PREDICTION_OPERATIONS: OperationTable = {
-  VisualbertPackedProduct: { ownsResult: true },
+  VisualbertPackedProducts: { ownsResult: true },
   VisualbertAttention: { ownsResult: true },
   VisualbertUnpack: { ownsResult: true },
 };
@@ -31,39 +31,65 @@ export function packedMatrix(recording: Recorder, shape: number[], packed: Outpu
   return { ...recording.value(shape, 'float32', unpacked), packed };
 }
 
-/** The product of `x` and the transpose of a packed matrix. */
-export function packedProduct(recording: Recorder, x: Node, matrix: Node, packed: OutputNumber): Node {
-  const shape = [x.shape[0] ?? 0, matrix.shape[0] ?? 0];
-  return productNode(recording, shape, { x, packed, bias: null, withGelu: false });
-}
+/** Products with packed matrices. They are added to the graph when first read; those of the same rows then become one operation. */
+export class PackedProducts {
+  /** By their rows: those that are not in the graph yet. */
+  private readonly waiting = new Map<Node, Set<PackedProduct>>();
+  private readonly outputs = new Map<PackedProduct, OutputNumber>();
 
-/** The product is added to the graph when its value is first read: never, where it became part of another. */
-function productNode(recording: Recorder, shape: number[], product: PackedProduct): Node {
-  const { x, packed, bias, withGelu } = product;
-  const width = shape[1] ?? 0;
-  const added = new Lazy(() => {
-    const addend = bias ?? recording.constant(new Float32Array(width), [width], 'float32');
+  constructor(private readonly recording: Recorder) {}
+
+  /** The node of a product; `part`: the one that it replaces, which is never computed unless it is read. */
+  node(product: PackedProduct, part?: PackedProduct): Node {
+    const waiting = this.waiting.get(product.x) ?? new Set();
+    this.waiting.set(product.x, waiting.add(product));
+    if (part !== undefined) waiting.delete(part);
+    return { ...this.recording.value(product.shape, 'float32', new Lazy(() => this.output(product))), product };
+  }
+
+  private output(product: PackedProduct): OutputNumber {
+    return this.outputs.get(product) ?? this.add(product);
+  }
+
+  /** Adds a product, and those with a bias that wait for the same rows. */
+  private add(product: PackedProduct): OutputNumber {
+    const { recording } = this;
+    const { x, withGelu } = product;
+    const joins = (other: PackedProduct): boolean =>
+      other === product || (other.bias !== null && other.withGelu === withGelu);
+    const together = new Set([product, ...(this.waiting.get(x) ?? [])].filter(joins));
+    const biases = [...together].map(
+      ({ bias, shape: [, width = 0] }) =>
+        (bias ?? recording.constant(new Float32Array(width), [width], 'float32')).full.value,
+    );
+    const matrices = [...together].map(({ packed }) => packed);
     const gelu = { name: 'gelu', type: TF_ATTR.int, value: withGelu ? 1 : 0 };
-    return recording.output('VisualbertPackedProduct', [x.full.value, packed, addend.full.value], [gelu]);
-  });
-  return { ...recording.value(shape, 'float32', added), product };
+    const { nodes } = recording.operation('VisualbertPackedProducts', [x.full.value, matrices, biases], [gelu]);
+    [...together].forEach((added, index) => {
+      this.waiting.get(x)?.delete(added);
+      this.outputs.set(added, (nodes[index] as Node).full.value);
+    });
+    return (nodes[0] as Node).full.value;
+  }
 }
 
 /** Recognizes operations that can be fused into an earlier one, or several that one can replace. */
 export class Fusions {
-  constructor(private readonly recording: Recorder) {}
+  constructor(
+    private readonly recording: Recorder,
+    private readonly products: PackedProducts,
+  ) {}
 
   /** The node of the fused operation; null if nothing can be fused. Operations that it replaces are never run. */
   match(type: string, inputs: readonly Node[]): Node | null {
-    const { recording } = this;
     const [first, second] = inputs;
     const product = first?.product;
     if (type === 'Transpose') return this.attention(inputs);
-    if (first === undefined || product === undefined || product.withGelu) return null;
-    if (type === 'VisualbertGelu') return productNode(recording, first.shape, { ...product, withGelu: true });
+    if (product === undefined || product.withGelu) return null;
+    if (type === 'VisualbertGelu') return this.products.node({ ...product, withGelu: true }, product);
     const isBias =
-      type === 'Add' && product.bias === null && second?.shape.length === 1 && second.shape[0] === first.shape[1];
-    return isBias ? productNode(recording, first.shape, { ...product, bias: second }) : null;
+      type === 'Add' && product.bias === null && second?.shape.length === 1 && second.shape[0] === product.shape[1];
+    return isBias ? this.products.node({ ...product, bias: second }, product) : null;
   }
 
   /** The results of an operation, marked where it may be part of attention. */

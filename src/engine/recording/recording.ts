@@ -19,7 +19,7 @@ import { InPlaceUpdates } from './in-place-updates.js';
 import { Lazy } from './lazy.js';
 import { LowPrecision } from './low-precision.js';
 import { type Node, only, type Recorder } from './node.js';
-import { Fusions, packedProduct } from './packed.js';
+import { Fusions, PackedProducts } from './packed.js';
 import type { OperationTable, OperationTraits } from './operation-traits.js';
 
 export class Recording implements Recorder {
@@ -32,6 +32,7 @@ export class Recording implements Recorder {
   readonly updates: InPlaceUpdates = new InPlaceUpdates(this);
   private readonly constants = new Constants(this);
   private readonly lowPrecision = new LowPrecision(this);
+  private readonly packedProducts = new PackedProducts(this);
   private readonly fusions: Fusions | null;
 
   /**
@@ -46,7 +47,7 @@ export class Recording implements Recorder {
     fuses = false,
   ) {
     this.lowDtype = LOW_DTYPES[precision];
-    this.fusions = fuses ? new Fusions(this) : null;
+    this.fusions = fuses ? new Fusions(this, this.packedProducts) : null;
   }
 
   /** An input of the function. */
@@ -179,8 +180,11 @@ export class Recording implements Recorder {
     const flag = (name: string): boolean => attributes.find((attribute) => attribute.name === name)?.value === true;
     const plain = inputs.every(({ shape }) => shape.length === 2);
     const [x, matrix] = inputs as readonly [Node, Node];
-    if (plain && matrix.packed !== undefined && !flag('adj_x') && flag('adj_y'))
-      return packedProduct(this, x, matrix, matrix.packed);
+    const { packed } = matrix;
+    if (plain && packed !== undefined && !flag('adj_x') && flag('adj_y')) {
+      const shape = [x.shape[0] ?? 0, matrix.shape[0] ?? 0];
+      return this.packedProducts.node({ shape, x, packed, bias: null, withGelu: false });
+    }
     const [type, ...flags] = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
     const low = this.lowDtype !== null && inputs[0]?.dtype === 'float32';
     const operands = [flag('adj_x'), flag('adj_y')].map((isTransposed, i) => {

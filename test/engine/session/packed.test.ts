@@ -104,6 +104,48 @@ describe('packed matrices', () => {
     },
   );
 
+  test.each([
+    ['fp32', 2e-6],
+    ['int8', 0.1],
+  ] as const)(
+    'multiply the same rows together in %s, whichever product is read first',
+    async (precision, tolerance) => {
+      if (!hasEngine) return;
+      const widths = [70, 32, 1, 97];
+      const layers = widths.map((width, i) => ({ weight: waves([width, 19], 0.7 + i), bias: waves([width], 1.3 + i) }));
+      const named = layers.flatMap(({ weight, bias }, i) => [
+        [`weight${i}`, tf.variable(tensorOf(weight))] as const,
+        [`bias${i}`, tf.variable(tensorOf(bias))] as const,
+      ]);
+      const variables = new Map(named);
+      const readOnly = { matrices: (name: string) => name.startsWith('weight'), precision, packs: true };
+      const state = await createState(variables, { readOnly });
+      const weights = widths.map((_, i) => ({
+        weight: variables.get(`weight${i}`) as tf.Variable,
+        bias: variables.get(`bias${i}`) as tf.Variable,
+      }));
+      const gelu = activationFunction('gelu');
+      const formulas = (x: tf.Tensor, of: { weight: tf.Tensor; bias: tf.Tensor }[]): Record<string, tf.Tensor> => {
+        const affine = of.map((each) => linear(x, each));
+        const plain = tf.matMul(x, of[0]?.weight as tf.Tensor, false, true);
+        const later = tf.mul(affine[2] as tf.Tensor, 2); // read before the others
+        const [a, b, , d] = affine as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+        return { a, b: gelu(b), later, plain, d: tf.reshape(d, [-1]), again: linear(x, of[1] as (typeof of)[0]) };
+      };
+      const run = compile(({ x }) => formulas(x as tf.Tensor, weights), { state, precision });
+      for (const rows of [1, 29]) {
+        const x = waves([rows, 19], 0.37);
+        const outputs = await run({ x });
+        const eager = layers.map(({ weight, bias }) => ({ weight: tensorOf(weight), bias: tensorOf(bias) }));
+        for (const [name, expected] of Object.entries(tf.tidy(() => formulas(tensorOf(x), eager)))) {
+          expect(largestDifference(outputs[name]?.data ?? [], expected.dataSync())).toBeLessThan(tolerance);
+        }
+      }
+      await state.dispose();
+      tf.dispose([...variables.values()]);
+    },
+  );
+
   test('multiply in int8 with one scale for each output and each row', async () => {
     if (!hasEngine) return;
     // Multiples of the scales, so that nothing is rounded: 1 and 0.5 for the outputs, m / 127 or m / 255 and twice that for the rows.
