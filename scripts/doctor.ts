@@ -38,7 +38,7 @@ function reportLines(report: MachineReport, width: number): string[] {
     line('memory', `${gigabytes(report.memoryBytes)}, ${gigabytes(report.freeMemoryBytes)} free`),
     line('GPU', report.nvidiaDriver ?? 'no NVIDIA driver'),
     line('compiler', report.compiler ?? 'none'),
-    line('addons', report.prebuilt ?? (engine?.tensorflow ? 'compiled on this machine' : 'to be compiled')),
+    line('addons', report.prebuilt ?? (report.isComplete ? 'compiled on this machine' : 'to be compiled')),
     line('cache', `${cache.folder}${free}${cache.isWritable ? '' : ', not writable'}`),
     line('engine', engine?.tensorflow ? `TensorFlow ${engine.tensorflow}, ${engine.device}` : 'none works'),
     ...(caveat === null ? [] : [line('', caveat)]),

@@ -26,14 +26,15 @@ function tryInProcess(backend: BackendName): Promise<Finding> {
   const program = fileURLToPath(new URL('./try-backend.js', import.meta.url));
   const env = { ...process.env, VISUALBERT_BACKEND: '' };
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, backend], { env, timeout: TIME_LIMIT_MS }, (error, output) => {
+    execFile(process.execPath, [program, backend], { env, timeout: TIME_LIMIT_MS }, (error, output, errors) => {
       const fail = (problem: string): void => resolve({ trial: { backend, problem, gigaflops: null }, engine: null });
       if (error?.killed === true) return fail(`no result within ${TIME_LIMIT_MS / 1000} s`);
       if (error?.signal) return fail(`the process was ended by ${error.signal}`);
       try {
         resolve(JSON.parse(output.trim().split('\n').at(-1) ?? '') as Finding);
       } catch {
-        fail(`the process ended without a result (exit code ${error?.code ?? 0})`);
+        const [, message] = /^\w*Error.*?: (.*)$/m.exec(errors) ?? [];
+        fail(`the process ended without a result (exit code ${error?.code ?? 0})${message ? `: ${message}` : ''}`);
       }
     });
   });

@@ -45,6 +45,8 @@ export interface MachineReport {
   compiler: string | null;
   /** The npm package with addons for this machine; null where it is not installed or does not fit, and a compiler has to make them. */
   prebuilt: string | null;
+  /** Whether the loaded engine has all addons, built from the sources of this version of the package. */
+  isComplete: boolean;
   /** Null where loading it ended the process that tried: see `backends`. */
   engine: EngineInfo | null;
   /** What of the engine has not been tested on such a machine; null where it has, and without an engine. */

@@ -2,6 +2,7 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { findCompiler } from '../engine/install/build-addon.js';
+import { isInstalled } from '../engine/install/install.js';
 import { hasPrebuiltAddons, platformPackage } from '../engine/install/prebuilt.js';
 import { currentHost, wheelPlan } from '../engine/install/wheel-table.js';
 import { DEFAULT_TENSORFLOW, type DeviceKind } from '../engine/load/engine-id.js';
@@ -29,7 +30,6 @@ const HUB_LIMIT_MS = 5000;
  */
 export async function examineMachine(): Promise<MachineReport> {
   const { platform, arch, glibc } = currentHost();
-  const id = { tensorflow: DEFAULT_TENSORFLOW, device: 'cpu', platform, arch } as const;
   const [hub, cache, compiler] = await Promise.all([
     hubState(),
     folderState(enginesFolder()),
@@ -48,19 +48,32 @@ export async function examineMachine(): Promise<MachineReport> {
     freeMemoryBytes: freemem(),
     nvidiaDriver: nvidiaDriver(),
     compiler,
-    prebuilt: hasPrebuiltAddons(id) ? platformPackage(id) : null,
+    ...addonState(engine),
     engine: engine && {
       ...engine,
+      problem: engine.problem && withoutHome(engine.problem),
       cache: withoutHome(engine.cache),
       installed: engine.installed.map((installed) => ({ ...installed, folder: withoutHome(installed.folder) })),
     },
     caveat: caveatOf(engine),
-    backends,
+    backends: backends.map((trial) => ({ ...trial, problem: trial.problem && withoutHome(trial.problem) })),
     cache,
     hub,
     optional: optionalPackages(),
   };
   return { ...report, problems: problemsOf(report) };
+}
+
+/** Where the addons come from. A package without their sources has none; the engine's problem names what is missing. */
+function addonState(engine: EngineInfo | null): Pick<MachineReport, 'prebuilt' | 'isComplete'> {
+  const { platform, arch } = currentHost();
+  const { tensorflow, device } = engine ?? {};
+  const id = { tensorflow: tensorflow ?? DEFAULT_TENSORFLOW, device: (device ?? 'cpu') as DeviceKind, platform, arch };
+  try {
+    return { prebuilt: hasPrebuiltAddons(id) ? platformPackage(id) : null, isComplete: isInstalled(id) };
+  } catch {
+    return { prebuilt: null, isComplete: false };
+  }
 }
 
 function caveatOf(engine: EngineInfo | null): string | null {

@@ -1,9 +1,9 @@
 // Facts about a machine: processor, memory, disk, and installed optional packages.
 import { constants, readFileSync } from 'node:fs';
-import { access, statfs } from 'node:fs/promises';
+import { access, readdir, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { cpus, homedir } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, sep } from 'node:path';
 import type { OptionalPackage } from './contract.js';
 
 /** As /proc/cpuinfo and macOS call them. */
@@ -52,7 +52,7 @@ export async function folderState(
   folder: string,
 ): Promise<{ folder: string; isWritable: boolean; freeBytes: number | null }> {
   const existing = await nearestExisting(folder);
-  const isWritable = await access(existing, constants.W_OK).then(
+  const isWritable = await Promise.all([readdir(existing), access(existing, constants.W_OK)]).then(
     () => true,
     () => false,
   );
@@ -82,10 +82,10 @@ function installedVersion(name: string): string | null {
   return null;
 }
 
-/** A path without the home folder's name: it becomes `~`. */
-export function withoutHome(path: string): string {
+/** A path, or a text with paths, without the home folder's name: it becomes `~`. */
+export function withoutHome(text: string): string {
   const home = homedir();
-  return home.length > 1 && path.startsWith(home) ? `~${path.slice(home.length)}` : path;
+  return home.length > 1 ? text.replaceAll(home + sep, `~${sep}`) : text;
 }
 
 function textOf(file: string): string | null {

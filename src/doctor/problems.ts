@@ -11,7 +11,7 @@ const TRAINING_BYTES = 4e9;
 
 /** The problems of a machine, the most severe first. */
 export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProblem[] {
-  const { engine, backends, cache, hub, compiler, prebuilt, memoryBytes, nvidiaDriver } = report;
+  const { engine, backends, cache, hub, compiler, prebuilt, isComplete, memoryBytes, nvidiaDriver } = report;
   const problems: MachineProblem[] = [];
   const add = (isSo: boolean, problem: string, remedy: string): void =>
     void (isSo && problems.push({ problem, remedy }));
@@ -22,24 +22,30 @@ export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProb
     add(
       true,
       `training and fast prediction need the native engine. ${engine.problem ?? ''}`.trim(),
-      'npx visualbert engine install',
+      commandsIn(engine.problem) ?? 'npx visualbert engine install',
     );
     add(!canBuild, 'no C++ compiler, which links the engine to Node', COMPILER_PACKAGES);
     add(
-      (cache.freeBytes ?? Infinity) < ENGINE_BYTES,
+      cache.isWritable && (cache.freeBytes ?? Infinity) < ENGINE_BYTES,
       `the engine needs ${gigabytes(ENGINE_BYTES)} of disk, ${gigabytes(cache.freeBytes ?? 0)} are free`,
       'free some, or set VISUALBERT_CACHE to a folder on another disk',
     );
   }
+  add(
+    engine !== null && !isMissing && !isComplete,
+    'the addons of the engine were built for another version of visualbert-tfjs: training and fast prediction fail',
+    'npx visualbert engine install',
+  );
   for (const { backend, problem } of backends) {
     const isKnown = backend === 'tensorflow' && isMissing;
     const isExtra = backend === 'webgpu'; // needs two optional packages and a graphics card
     add(
       problem !== null && !isKnown && !isExtra,
       `the backend ${backend} does not work: ${problem}`,
-      backend === 'tensorflow'
-        ? 'npx visualbert engine remove, then npx visualbert engine install'
-        : 'npm ci, or report it with `visualbert doctor --json`',
+      commandsIn(problem) ??
+        (backend === 'tensorflow'
+          ? 'npx visualbert engine remove, then npx visualbert engine install'
+          : 'npm ci, or report it with `visualbert doctor --json`'),
     );
   }
   add(
@@ -60,4 +66,10 @@ export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProb
     'check the network; behind a proxy set HTTPS_PROXY; with a mirror set HF_ENDPOINT; or name folders in place of repository ids',
   );
   return problems;
+}
+
+/** The commands that an error's message names between backticks; null where it names none. */
+function commandsIn(message: string | null): string | null {
+  const commands = [...(message ?? '').matchAll(/`(np[mx] [^`]+)`/g)].map(([, command]) => command);
+  return commands.length === 0 ? null : commands.join(', then ');
 }

@@ -19,6 +19,7 @@ import {
   requireSameOptions,
 } from './load/native.js';
 import type { DeviceKind } from './load/engine-id.js';
+import { installedFile, missingPart } from './load/paths.js';
 import { oneOf, requireKinds } from '../options.js';
 import { importWebGpu } from './load/webgpu.js';
 import { prepareWebGpu } from '../webgpu/prepare.js';
@@ -193,9 +194,10 @@ const START: Record<BackendName, (options: BackendOptions) => Promise<void>> = {
   },
   wasm: async ({ threads }) => {
     const require = createRequire(import.meta.url);
-    const path = '@tensorflow/tfjs-backend-wasm';
-    const wasm = require(path) as typeof Wasm;
-    wasm.setWasmPaths(dirname(require.resolve(path)) + sep);
+    const file = installedFile('@tensorflow/tfjs-backend-wasm');
+    if (file === null) throw missingPart('the package @tensorflow/tfjs-backend-wasm');
+    const wasm = require(file) as typeof Wasm;
+    wasm.setWasmPaths(dirname(file) + sep);
     if (threads) wasm.setThreadsCount(threads);
     await setBackend('wasm');
   },

@@ -17,6 +17,7 @@ const SOUND: Omit<MachineReport, 'problems'> = {
     nvidiaDriver: null,
     compiler: 'c++',
     prebuilt: null,
+    isComplete: true,
   },
   engine: ENGINE,
   caveat: null,
@@ -35,6 +36,34 @@ describe('a problem', () => {
       'no engine',
       { engine: MISSING },
       /need the native engine. It is not installed\./,
+      /^npx visualbert engine install$/,
+    ],
+    [
+      'an engine whose libraries are damaged',
+      {
+        engine: {
+          ...MISSING,
+          problem: 'It cannot be loaded.\nRun `npx visualbert engine remove` and `npx visualbert engine install`.',
+        },
+      },
+      /need the native engine. It cannot be loaded\./,
+      /^npx visualbert engine remove, then npx visualbert engine install$/,
+    ],
+    [
+      'a package without native kernels',
+      {
+        engine: {
+          ...MISSING,
+          problem: 'Cannot find the native kernels: run `npm ci`, or install the package again.',
+        },
+      },
+      /need the native engine. Cannot find the native kernels/,
+      /^npm ci$/,
+    ],
+    [
+      'an addon of another version',
+      { isComplete: false },
+      /built for another version/,
       /^npx visualbert engine install$/,
     ],
     [

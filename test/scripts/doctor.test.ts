@@ -1,21 +1,27 @@
 // `visualbert doctor` on this machine.
 import { expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { MachineReport } from '../../src/node.js';
 import { COMMAND } from '../helpers/command-line/command.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const hub = createServer((_, response) => response.end());
 
-async function doctor(args: readonly string[], more: NodeJS.ProcessEnv): Promise<{ code: number; output: string }> {
+async function doctor(
+  args: readonly string[],
+  more: NodeJS.ProcessEnv,
+  command = COMMAND,
+): Promise<{ code: number; output: string }> {
   await new Promise<void>((listening) => hub.listen(0, '127.0.0.1', listening));
   const address = `http://127.0.0.1:${(hub.address() as AddressInfo).port}`;
   const env = { ...process.env, HF_ENDPOINT: address, HF_HUB_OFFLINE: '', ...more };
   return new Promise((resolve) =>
-    execFile(process.execPath, [COMMAND, 'doctor', ...args], { env }, (error, output) => {
+    execFile(process.execPath, [command, 'doctor', ...args], { env }, (error, output) => {
       hub.closeAllConnections();
       hub.close(() => resolve({ code: Number(error?.code ?? 0), output }));
     }),
@@ -37,6 +43,35 @@ test('without an engine: the backends that work, the command that mends, no name
   expect(report.backends.filter(({ gigaflops }) => (gigaflops ?? 0) > 0)).toHaveLength(2);
   expect(report.hub.problem).toBeNull();
   expect(output).not.toContain(`${homedir()}/`);
+});
+
+/** A copy of the built package whose folder node_modules lacks a package; returns the command. */
+function commandWithout(missing: string): string {
+  const folder = temporaryFolder();
+  const bundle = dirname(COMMAND);
+  for (const part of ['package.json', 'native', bundle]) cpSync(part, join(folder, part), { recursive: true });
+  const link = (path: string): void => {
+    if (path === join('node_modules', missing)) return;
+    if (path !== 'node_modules' && path !== join('node_modules', dirname(missing))) {
+      return symlinkSync(resolve(path), join(folder, path));
+    }
+    mkdirSync(join(folder, path));
+    for (const name of readdirSync(path)) link(join(path, name));
+  };
+  link('node_modules');
+  return join(folder, bundle, basename(COMMAND));
+}
+
+test('without the native kernels of TensorFlow.js: every other line, and what to install', async () => {
+  const command = commandWithout('@tensorflow/tfjs-node-gpu');
+  const { code, output } = await doctor(['--json'], { VK_ICD_FILENAMES: '/nowhere' }, command);
+  const { problems, backends, isComplete } = JSON.parse(output) as MachineReport;
+  expect([code, isComplete]).toEqual([1, false]);
+  expect(problems).toContainEqual({
+    problem: expect.stringMatching(/native engine\. visualbert-tfjs cannot find the native kernels of TensorFlow\.js/),
+    remedy: 'npm ci',
+  });
+  expect(backends.filter(({ problem }) => problem === null).map(({ backend }) => backend)).toEqual(['wasm', 'cpu']);
 });
 
 test('as a page: a line for each backend', async () => {

@@ -1,9 +1,8 @@
 // Addons that were compiled beforehand, in a package for each platform that npm chooses by `os`, `cpu` and `libc`.
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type EngineId } from '../load/engine-id.js';
-import { addonPath, addonSources, type AddonSource } from '../load/paths.js';
+import { addonPath, addonSources, type AddonSource, installedFile } from '../load/paths.js';
 
 /** The npm package with the addons of a platform; `npm run build:platform` makes it. */
 export function platformPackage({ platform, arch }: Pick<EngineId, 'platform' | 'arch'>): string {
@@ -12,13 +11,10 @@ export function platformPackage({ platform, arch }: Pick<EngineId, 'platform' | 
 
 /** The file of a prebuilt addon. Null without the package, and where it was built from other sources or for another TensorFlow. */
 export function prebuiltAddon(id: EngineId, addon: AddonSource): string | null {
-  try {
-    const metadata = createRequire(import.meta.url).resolve(`${platformPackage(id)}/package.json`);
-    const file = join(dirname(metadata), addonPath(id, addon));
-    return existsSync(file) ? file : null;
-  } catch {
-    return null;
-  }
+  const metadata = installedFile(`${platformPackage(id)}/package.json`);
+  if (metadata === null) return null;
+  const file = join(dirname(metadata), addonPath(id, addon));
+  return existsSync(file) ? file : null;
 }
 
 /** Whether every addon of an engine is there without compiling. */

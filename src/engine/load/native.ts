@@ -9,7 +9,7 @@ import { oneOf, truth, wholeNumber } from '../../options.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
 import { findEngine } from './find-engine.js';
 import { DEVICE_KINDS, type EngineId } from './engine-id.js';
-import { addonFile, addonSources, librariesFolder, tfjsNodeFolder } from './paths.js';
+import { addonFile, addonSources, findTfjsNodeFolder, librariesFolder, tfjsNodeFolder } from './paths.js';
 import { requireCpu } from './requirements.js';
 
 /** A loaded engine. */
@@ -190,7 +190,11 @@ export function loadTfjsNode(): TfjsNodeModule {
  */
 export function requireOneTfjs(program: string | undefined = process.argv[1]): void {
   const ours = require.resolve('@tensorflow/tfjs');
-  const kernels = createRequire(join(tfjsNodeFolder(), 'dist', 'nodejs_kernel_backend.js')).resolve('@tensorflow/tfjs');
+  const folder = findTfjsNodeFolder();
+  const kernels =
+    folder === null
+      ? ours
+      : createRequire(join(folder, 'dist', 'nodejs_kernel_backend.js')).resolve('@tensorflow/tfjs');
   if (kernels !== ours) throw new EngineError(secondCopyMessage([ours, kernels]));
   const programs = program === undefined ? null : resolveFrom(program);
   if (programs !== null && programs !== ours) process.emitWarning(secondCopyMessage([ours, programs]));

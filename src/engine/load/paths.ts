@@ -63,30 +63,43 @@ export function activeFile(): string {
   return join(enginesFolder(), 'active.json');
 }
 
-/** The folder with tfjs-node's `dist` and `binding`: part of the published package, in node_modules in a checkout. */
-export function tfjsNodeFolder(): string {
+/** The error about a part of the package or of its dependencies that is not there. */
+export function missingPart(what: string): EngineError {
+  return new EngineError(`visualbert-tfjs cannot find ${what}: run \`npm ci\`, or install the package again.`);
+}
+
+/** The file that Node loads for a package or a path in one; null where it is not installed. */
+export function installedFile(specifier: string): string | null {
+  try {
+    return createRequire(import.meta.url).resolve(specifier);
+  } catch {
+    return null;
+  }
+}
+
+/** The folder with tfjs-node's `dist` and `binding`: part of the published package, in node_modules in a checkout. Null where there is none. */
+export function findTfjsNodeFolder(): string | null {
   const vendored = join(packageRoot(), 'vendor', 'tfjs-node');
   if (existsSync(join(vendored, 'binding'))) return vendored;
-  try {
-    return dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu/package.json'));
-  } catch {
-    throw new EngineError(
-      `The native kernels of TensorFlow.js are missing (${vendored}): reinstall visualbert-tfjs, or run npm ci in a checkout.`,
-    );
-  }
+  const metadata = installedFile('@tensorflow/tfjs-node-gpu/package.json');
+  return metadata === null ? null : dirname(metadata);
+}
+
+/** The same. @throws EngineError where there is none */
+export function tfjsNodeFolder(): string {
+  const folder = findTfjsNodeFolder();
+  if (folder === null) throw missingPart('the native kernels of TensorFlow.js');
+  return folder;
 }
 
 /** Folder of Node's C headers. */
 export function nodeHeadersFolder(): string {
-  try {
-    const main = createRequire(import.meta.url).resolve('node-api-headers');
-    return join(dirname(main), 'include');
-  } catch {
-    throw new EngineError('The package node-api-headers is missing: run npm install again.');
-  }
+  const main = installedFile('node-api-headers');
+  if (main === null) throw missingPart('the package node-api-headers');
+  return join(dirname(main), 'include');
 }
 
-/** The addons that this package compiles; one without sources is left out. */
+/** The addons that this package compiles. @throws EngineError when the sources of one are missing */
 export function addonSources(): AddonSource[] {
   const native = join(packageRoot(), 'native');
   const candidates = [
@@ -94,14 +107,15 @@ export function addonSources(): AddonSource[] {
     { name: 'tfjs_binding', tensorflow: true, folder: tfjsNodeFolder(), parts: ['binding'] },
     { name: 'visualbert_graph', tensorflow: true, folder: native, parts: ['.', 'graph', 'kernels', 'loops'] },
   ] as const;
-  return candidates.flatMap(({ name, tensorflow, folder, parts }) => {
+  return candidates.map(({ name, tensorflow, folder, parts }) => {
     const folders = parts.map((part) => join(folder, part)).filter((path) => existsSync(path));
     const files = folders.flatMap((path) => readdirSync(path).map((file) => join(path, file))).sort();
     const [sources, headers] = ['.cc', '.h'].map((ending) => files.filter((file) => file.endsWith(ending))) as [
       string[],
       string[],
     ];
-    return sources.length > 0 ? [{ name, tensorflow, folder, sources, headers }] : [];
+    if (sources.length === 0) throw missingPart(`the sources of ${name}`);
+    return { name, tensorflow, folder, sources, headers };
   });
 }
 
