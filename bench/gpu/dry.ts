@@ -14,6 +14,9 @@ import type { StepPlacement } from './recorded-step.js';
 /** oneDNN would take products of the CPU out of XLA's clusters. */
 const WITH_XLA = { TF_XLA_FLAGS: '--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit', TF_ENABLE_ONEDNN_OPTS: '0' };
 
+/** Of the wheels of a GPU engine: TensorFlow's alone. CUDA's libraries are loaded only where there is a card. */
+export const DRY_WHEELS = 1;
+
 /** The report, and whether every operation is placed on the GPU. From then on the engine of this process is the one that was installed here. */
 export async function dryReport(): Promise<{ text: string; isPlaced: boolean }> {
   // A cache of its own: TensorFlow's wheel without CUDA's would pass for a GPU engine elsewhere.
@@ -35,7 +38,7 @@ function recordedSteps(settings: NodeJS.ProcessEnv): StepPlacement[] {
   ) as StepPlacement[];
 }
 
-/** TensorFlow's wheel with its CUDA kernels, and the addons; CUDA's own libraries are loaded only where there is a card. */
+/** TensorFlow's wheel with its CUDA kernels, and the addons. */
 async function installTensorFlow(): Promise<void> {
   const { platform, arch } = currentHost();
   const id = { tensorflow: DEFAULT_TENSORFLOW, device: 'gpu', platform, arch } as const;
@@ -44,7 +47,8 @@ async function installTensorFlow(): Promise<void> {
   };
   const { wheels, ...plan } = wheelPlan(currentHost(), 'gpu');
   mkdirSync(enginesFolder(), { recursive: true });
-  if (!hasLibraries(id)) await installLibraries(id, { ...plan, wheels: wheels.slice(0, 1), unpackedBytes: 1.5e9 }, log);
+  if (!hasLibraries(id))
+    await installLibraries(id, { ...plan, wheels: wheels.slice(0, DRY_WHEELS), unpackedBytes: 1.5e9 }, log);
   await installAddons(id, log);
 }
 

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { currentHost, wheelPlan } from '../../src/engine/install/wheel-table.js';
 import { enginesFolder } from '../../src/engine/load/paths.js';
 import { cudaReport } from '../../src/engine/load/cuda.js';
+import { provenance } from '../machine/provenance.js';
 import { canImport, checkoutFolder } from '../subjects/python-env.js';
 import { VISUALBERT } from '../subjects/visualbert.js';
-import { dryReport } from './dry.js';
+import { dryReport, DRY_WHEELS } from './dry.js';
 
 const flags = await yargs(hideBin(process.argv))
   .scriptName('npm run gpu-report --')
@@ -25,9 +27,11 @@ const flags = await yargs(hideBin(process.argv))
   .strict()
   .parseAsync();
 
+const { wheels } = wheelPlan(currentHost(), 'gpu');
 const sections: string[] = [
   `# ${flags.dry ? 'What was checked without a card' : 'On a card'}`,
-  `Made ${new Date().toISOString()} by \`npm run gpu-report${flags.dry ? ' -- --dry' : ''}\`.`,
+  `Made by \`npm run gpu-report${flags.dry ? ' -- --dry' : ''}\`.`,
+  provenance(checkoutFolder(), flags.dry ? wheels.slice(0, DRY_WHEELS) : wheels),
 ];
 if (flags.dry) {
   const { text, isPlaced } = await dryReport();
