@@ -45,11 +45,11 @@ test('without an engine: the backends that work, the command that mends, no name
   expect(output).not.toContain(`${homedir()}/`);
 });
 
-/** A copy of the built package whose folder node_modules lacks a package; returns the command. */
-function commandWithout(missing: string): string {
+/** A copy of parts of the checkout whose folder node_modules lacks a package; returns the command. */
+function commandWithout(missing: string, parts: readonly string[]): string {
   const folder = temporaryFolder();
   const bundle = dirname(COMMAND);
-  for (const part of ['package.json', 'native', bundle]) cpSync(part, join(folder, part), { recursive: true });
+  for (const part of [...parts, bundle]) cpSync(part, join(folder, part), { recursive: true });
   const link = (path: string): void => {
     if (path === join('node_modules', missing)) return;
     if (path !== 'node_modules' && path !== join('node_modules', dirname(missing))) {
@@ -62,14 +62,25 @@ function commandWithout(missing: string): string {
   return join(folder, bundle, basename(COMMAND));
 }
 
-test('without the native kernels of TensorFlow.js: every other line, and what to install', async () => {
-  const command = commandWithout('@tensorflow/tfjs-node-gpu');
+const PACKED = ['package.json', 'native'];
+
+test.each([
+  ['a checkout', [...PACKED, 'package-lock.json'], 'visualbert-tfjs cannot find the', 'npm ci'],
+  [
+    'a tarball packed without scripts',
+    PACKED,
+    'This package of visualbert-tfjs lacks the',
+    'npm pack --ignore-scripts=false',
+  ],
+] as const)('%s without the native kernels of TensorFlow.js: every other line, and what to do', async (...given) => {
+  const [, parts, lack, remedy] = given;
+  const command = commandWithout('@tensorflow/tfjs-node-gpu', parts);
   const { code, output } = await doctor(['--json'], { VK_ICD_FILENAMES: '/nowhere' }, command);
   const { problems, backends, isComplete } = JSON.parse(output) as MachineReport;
   expect([code, isComplete]).toEqual([1, false]);
   expect(problems).toContainEqual({
-    problem: expect.stringMatching(/native engine\. visualbert-tfjs cannot find the native kernels of TensorFlow\.js/),
-    remedy: 'npm ci',
+    problem: expect.stringContaining(`native engine. ${lack} native kernels of TensorFlow.js`),
+    remedy,
   });
   expect(backends.filter(({ problem }) => problem === null).map(({ backend }) => backend)).toEqual(['wasm', 'cpu']);
 });

@@ -88,8 +88,13 @@ export function findTfjsNodeFolder(): string | null {
 /** The same. @throws EngineError where there is none */
 export function tfjsNodeFolder(): string {
   const folder = findTfjsNodeFolder();
-  if (folder === null) throw missingPart('the native kernels of TensorFlow.js');
-  return folder;
+  if (folder !== null) return folder;
+  if (existsSync(join(packageRoot(), 'package-lock.json'))) throw missingPart('the native kernels of TensorFlow.js');
+  // Not a checkout: npm was told to pack without the scripts that copy them.
+  throw new EngineError(
+    'This package of visualbert-tfjs lacks the native kernels of TensorFlow.js: install a published one, or pack the checkout with ' +
+      '`npm pack --ignore-scripts=false`.',
+  );
 }
 
 /** Folder of Node's C headers. */
