@@ -139,7 +139,8 @@ export function requireTrainingEngine(options: NativeOptions = {}): void {
   } catch (error) {
     throw new EngineError(
       `Training needs the native engine. ${errorMessage(error)} Prediction and evaluation run without it, on WebAssembly; ` +
-        "--backend wasm (in code selectBackend({ backend: 'wasm' })) trains on that too, slowly, though six times faster than cpu.",
+        "--backend webgpu (in code selectBackend({ backend: 'webgpu' })) trains on a graphics card of any maker, --backend wasm on the processor, " +
+        'slowly, though six times faster than cpu.',
       { cause: error },
     );
   }

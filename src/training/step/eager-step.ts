@@ -37,7 +37,7 @@ export async function createEagerTrainingStep(
 ): Promise<TrainingStep> {
   if (options.precision !== 'fp32') {
     throw new ConfigError(
-      `createTrainingStep: precision "${options.precision}" needs compile: true; use fp32 to run eagerly`,
+      `createTrainingStep: precision "${options.precision}" needs compile: true, which only the native engine has; use fp32 to run eagerly`,
     );
   }
   return ModelTrainingStep.create(model, options, createEagerRunner(parametersOf(model)), null);
