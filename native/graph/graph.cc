@@ -1,9 +1,11 @@
 // The addon that runs compiled functions: graphs made and closed, the server of this process, and what else JavaScript calls.
 #include "graph/graph.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -66,6 +68,13 @@ napi_value KeepHandle(napi_env env, napi_value* args, size_t) {
   return make_number(env, graph->handles.back());
 }
 
+// duplicate(descriptor): another descriptor of the same open file, to be closed on its own.
+napi_value Duplicate(napi_env env, napi_value* args, size_t) {
+  const int descriptor = fcntl(static_cast<int>(to_int(env, args[0])), F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0) throw std::runtime_error(std::string("a file cannot be kept open: ") + std::strerror(errno));
+  return make_number(env, descriptor);
+}
+
 // detach(buffer): detaches an ArrayBuffer from its memory; its arrays become empty.
 napi_value Detach(napi_env env, napi_value* args, size_t) {
   require(napi_detach_arraybuffer(env, args[0]), "an array that cannot be detached");
@@ -123,6 +132,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
   export_function<OperationDefinition>(env, exports, "operationDefinition");
   export_function<GraphDefinition>(env, exports, "graphDefinition");
   export_function<RegisteredKernels>(env, exports, "registeredKernels");
+  export_function<Duplicate>(env, exports, "duplicate");
   export_function<Detach>(env, exports, "detach");
   export_function<AllFinite>(env, exports, "allFinite");
   export_function<EndProcess>(env, exports, "endProcess");

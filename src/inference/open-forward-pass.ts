@@ -1,10 +1,9 @@
 // A model's forward pass in Node: recorded on the native engine, op by op elsewhere.
 import { tf } from '#tf';
-import type { StateOptions } from '../engine/session/contract.js';
 import { PREDICTION_PRECISIONS, type PredictionPrecision } from '../precision.js';
 import { ConfigError } from '../errors.js';
 import type { StoredModel } from '../models/pretrained/load.js';
-import { isAboveEncoder, isLinearWeight } from '../models/pretrained/parameter-names.js';
+import { isAboveEncoder, isLinearWeight, isWordTable } from '../models/pretrained/parameter-names.js';
 import type { LoadableModel } from '../models/pretrained/types.js';
 import { oneOf, requireOption, shown } from '../options.js';
 import { createCompiledRunner } from './compiled-runner.js';
@@ -26,7 +25,7 @@ export async function createForwardPass(model: RunnableModel, options: ForwardPa
 
 /**
  * The forward pass of a model in a file. A session reads the values one by one, and keeps only the form that products read: the model
- * cannot be used after the pass is disposed, and must be disposed too.
+ * cannot be used after the pass is disposed, and must be disposed too. Word embeddings stay in the file where no head shares them.
  * @throws ConfigError for a low precision without the native engine; what `open` throws; CheckpointError
  */
 export async function loadForwardPass<M extends LoadableModel & RunnableModel>(
@@ -37,7 +36,7 @@ export async function loadForwardPass<M extends LoadableModel & RunnableModel>(
   const stored = await open();
   const { model } = stored;
   try {
-    if (isCompiled) return { model, forward: await createCompiledForwardPass(model, options, stored.read) };
+    if (isCompiled) return { model, forward: await createCompiledForwardPass(model, options, stored) };
     await stored.fill();
     return { model, forward: createEagerForwardPass(model) };
   } catch (error) {
@@ -59,16 +58,23 @@ function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean 
   return isCompiled;
 }
 
-/** @param values the values of a parameter, for a model without values. */
+/** @param stored where the values are, for a model without values. */
 async function createCompiledForwardPass(
   model: RunnableModel,
   { precision = 'fp32' }: ForwardPassOptions,
-  values?: StateOptions['values'],
+  stored?: StoredModel<LoadableModel>,
 ): Promise<ForwardPass> {
   // Layers above the encoder cost little, and their rounding errors are visible in the scores.
-  const runner = await createCompiledRunner(model.namedParameters(), precision, {
-    readOnly: { matrices: isLinearWeight, precision, packs: true, exact: isAboveEncoder },
-    ...(values === undefined ? {} : { values }),
-  });
-  return forwardPassOver(model, runner);
+  const readOnly = { matrices: isLinearWeight, precision, packs: true, exact: isAboveEncoder };
+  const options =
+    stored === undefined
+      ? { readOnly }
+      : { readOnly: { ...readOnly, tables: staysInFile(stored) }, values: stored.read };
+  return forwardPassOver(model, await createCompiledRunner(model.namedParameters(), precision, options));
+}
+
+/** Whether a parameter is read from the file at each run: the word embeddings, of which a text needs few rows, unless a head multiplies by them. */
+function staysInFile({ model, isInFile }: StoredModel<LoadableModel>): (name: string) => boolean {
+  const shared = new Set(model.tiedWeights.values());
+  return (name) => isWordTable(name) && !shared.has(name) && isInFile(name);
 }

@@ -85,6 +85,7 @@ export interface GraphAddon {
   operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
   graphDefinition(graph: Handle<'graph'>): ArrayBuffer;
   registeredKernels(type: string): ArrayBuffer;
+  duplicate(descriptor: number): number;
   detach(buffer: ArrayBufferLike): void;
   allFinite(values: Float32Array): boolean;
   endProcess(code: number): never;

@@ -22,6 +22,8 @@ export interface Node {
   readonly transposeOf?: Node;
   /** Set for a matrix that is packed for products: its bytes. */
   readonly packed?: OutputNumber;
+  /** Set for a table whose rows stay in a file: its location there. */
+  readonly inFile?: OutputNumber;
   /** Set for a product with a packed matrix, of which later operations may become a part. */
   readonly product?: PackedProduct;
   /** Set for the result of an operation that may be part of attention. */

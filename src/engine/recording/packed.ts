@@ -2,6 +2,7 @@
 import { isSameShape } from '../../shapes.js';
 import { TF_ATTR, type OutputNumber } from '../load/addon.js';
 import { Lazy } from './lazy.js';
+import { rowsInFile } from './table-in-file.js';
 import type { Node, Origin, PackedProduct, Recorder } from './node.js';
 import type { OperationTable } from './operation-traits.js';
 import type { PredictionPrecision } from '../../precision.js';
@@ -20,6 +21,8 @@ export const PREDICTION_OPERATIONS: OperationTable = {
   VisualbertPackedProducts: { ownsResult: true },
   VisualbertAttention: { ownsResult: true },
   VisualbertUnpack: { ownsResult: true },
+  VisualbertReadFile: { ownsResult: true },
+  VisualbertReadRows: { ownsResult: true },
 };
 
 /** A matrix given by its packed bytes; operations that are no products read it unpacked. */
@@ -85,6 +88,7 @@ export class Fusions {
     const [first, second] = inputs;
     const product = first?.product;
     if (type === 'Transpose') return this.attention(inputs);
+    if (type === 'GatherV2') return rowsInFile(this.recording, inputs);
     if (product === undefined || product.withGelu) return null;
     if (type === 'VisualbertGelu') return this.products.node({ ...product, withGelu: true }, product);
     const isBias =

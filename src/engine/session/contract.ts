@@ -62,6 +62,12 @@ export interface ReadOnlyMatrices {
   packs?: boolean;
   /** For `int8`: matrices whose products stay in float32. Default: none. */
   exact?: (name: string) => boolean;
+  /**
+   * Tables of which functions gather rows, for all of which `values` returns locations in files: where matrices are packed, the rows are read there
+   * at each run, and the session keeps the files open. Other operations read the whole table. A call fails once its file was overwritten or cut off;
+   * renaming another file to its name is harmless. Default: none.
+   */
+  tables?: (name: string) => boolean;
 }
 
 /** A variable made inside the session. */

@@ -7,10 +7,11 @@ import { currentCaller } from '../recording/caller.js';
 import type { SessionVariable } from '../recording/entries.js';
 import { LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from '../recording/tensorflow-values.js';
 import { packedMatrix, packingOf, type Packing } from '../recording/packed.js';
+import { tableInFile } from '../recording/table-in-file.js';
 import type { PredictionPrecision } from '../../precision.js';
 import type { Node, Recorder } from '../recording/node.js';
 import type { Recording } from '../recording/recording.js';
-import type { Resource } from './variable-access.js';
+import { PLAIN, type Resource } from './variable-access.js';
 
 export interface StateVariableSpec {
   name: string;
@@ -25,6 +26,8 @@ export interface StateVariableSpec {
   readIn?: PredictionPrecision | undefined;
   /** Whether the session packs a matrix that is only read, instead of transposing it. */
   isPacked?: boolean;
+  /** Whether it is a table that stays in the file with its values: the session has its location. */
+  isInFile?: boolean;
 }
 
 /** A variable's resources in one graph: the value, as it is, transposed or packed, and perhaps a low-precision copy. */
@@ -46,12 +49,13 @@ export class StateVariable implements SessionVariable {
   private readonly readIn: PredictionPrecision | undefined;
   /** Packing of the resource that products read. */
   private readonly packing: Packing | null;
+  private readonly isInFile: boolean;
   private location: Location;
   private readonly reads = new WeakMap<Recorder, Node>();
 
   /** @param bind returns the tfjs variable of this one. */
   constructor(
-    { name, shape, dtype, given, readIn, isPacked = false }: StateVariableSpec,
+    { name, shape, dtype, given, readIn, isPacked = false, isInFile = false }: StateVariableSpec,
     graph: NativeGraph,
     readonly read: () => Promise<RawTensor>,
     bind: (stored: SessionVariable) => tf.Variable,
@@ -62,6 +66,7 @@ export class StateVariable implements SessionVariable {
     this.given = given;
     this.readIn = readIn;
     this.packing = readIn !== undefined && isPacked ? packingOf(readIn) : null;
+    this.isInFile = isInFile;
     this.location = this.addTo(graph);
     this.tfVariable = bind(this);
   }
@@ -86,21 +91,23 @@ export class StateVariable implements SessionVariable {
   }
 
   private addTo(graph: NativeGraph): Location {
-    const add = (name: string, { dtype, isTransposed, packing }: Omit<Resource, 'handle'>): Resource => {
+    const add = (name: string, { dtype, isTransposed, packing, isInFile }: Omit<Resource, 'handle'>): Resource => {
       const path = `state/${nodeName(this.name)}/${name}`;
-      const shape = packing !== null ? [-1] : isTransposed ? [...this.shape].reverse() : this.shape;
+      const shape = packing !== null || isInFile ? [-1] : isTransposed ? [...this.shape].reverse() : this.shape;
       const shared = { name: 'shared_name', type: TF_ATTR.string, value: path };
       const attributes = [typeAttribute('dtype', dtype), { name: 'shape', type: TF_ATTR.shape, value: shape }, shared];
       const handle = firstOutput(graph.add('VarHandleOp', path, [], attributes));
-      return { handle, dtype, isTransposed, packing };
+      return { handle, dtype, isTransposed, packing, isInFile };
     };
-    const plain = { dtype: TF_DTYPE[this.dtype], isTransposed: false, packing: null };
-    const { readIn, lowDtype, packing } = this;
+    const plain = { ...PLAIN, dtype: TF_DTYPE[this.dtype] };
+    const { readIn, lowDtype, packing, isInFile } = this;
+    if (isInFile)
+      return { graph, resource: add('VarHandleOp', { ...PLAIN, dtype: TF_DTYPE.uint64, isInFile }), low: null };
     if (readIn === undefined) return { graph, resource: add('VarHandleOp', plain), low: null };
     const read =
       packing === null
-        ? { dtype: lowDtype ?? plain.dtype, isTransposed: true, packing }
-        : { dtype: TF_DTYPE.uint8, isTransposed: false, packing };
+        ? { ...PLAIN, dtype: lowDtype ?? plain.dtype, isTransposed: true }
+        : { ...PLAIN, dtype: TF_DTYPE.uint8, packing };
     if (!this.given || isExact(read, plain.dtype)) return { graph, resource: add('VarHandleOp', read), low: null };
     return { graph, resource: add('VarHandleOp', plain), low: add('low', read) };
   }
@@ -134,17 +141,18 @@ export class StateVariable implements SessionVariable {
 
   private addRead(recording: Recorder): Node {
     const { resource, low } = this.location;
-    const bytes = ({ handle }: Resource): OutputNumber =>
-      recording.output('ReadVariableOp', [handle], [typeAttribute('dtype', TF_DTYPE.uint8)]);
-    const read = ({ handle, dtype: stored }: Resource): Node => {
-      const [value] = recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', stored)]).nodes;
+    const stored = ({ handle, dtype }: Resource): OutputNumber =>
+      recording.output('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)]);
+    const read = ({ handle, dtype }: Resource): Node => {
+      const [value] = recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)]).nodes;
       if (value === undefined) throw new EngineError(`The variable "${this.name}" cannot be read`);
       return value;
     };
-    if (resource.packing !== null) return packedMatrix(recording, this.shape, bytes(resource));
+    if (resource.isInFile) return tableInFile(recording, this.shape, stored(resource));
+    if (resource.packing !== null) return packedMatrix(recording, this.shape, stored(resource));
     const node = read(resource);
     if (low === null) return resource.isTransposed ? recording.transposed(node) : node;
-    if (low.packing !== null) return low.packing === recording.precision ? { ...node, packed: bytes(low) } : node;
+    if (low.packing !== null) return low.packing === recording.precision ? { ...node, packed: stored(low) } : node;
     return low.dtype === recording.lowDtype ? { ...node, transposeOf: read(low) } : node;
   }
 
@@ -155,7 +163,7 @@ export class StateVariable implements SessionVariable {
 
   /** Assigns a recorded value at the end of the run. Returns the operation that assigns it. */
   assignAtEnd(recording: Recording, value: Node): number {
-    if (this.readIn !== undefined) {
+    if (this.readIn !== undefined || this.isInFile) {
       throw new EngineError(
         `The variable "${this.name}" is read-only in this state: leave it out of readOnly to assign it`,
       );
@@ -170,6 +178,7 @@ export class StateVariable implements SessionVariable {
 }
 
 /** Whether a resource holds the exact values of a variable of `dtype`. */
-function isExact({ dtype, packing }: Omit<Resource, 'handle'>, variableDtype: number): boolean {
+function isExact({ dtype, packing, isInFile }: Omit<Resource, 'handle'>, variableDtype: number): boolean {
+  if (isInFile) return true;
   return packing === null ? dtype === variableDtype : packing === 'fp32';
 }

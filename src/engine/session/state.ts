@@ -159,7 +159,7 @@ export class SessionState implements State {
       for (const variable of this.held.all) {
         if (variable.given && variable.isAlive) values.set(variable, await this.valueInPlace(variable));
       }
-      this.session.graph.close();
+      this.session.close();
     });
     await ended.catch((error: unknown) => {
       this.ending = null; // the session is unchanged
@@ -186,7 +186,9 @@ export class SessionState implements State {
       const isReadOnly = isMatrix && this.readOnly?.matrices(name, variable) === true;
       const readIn = isReadOnly ? this.precisionOf(name) : undefined;
       const given = values === undefined;
-      return this.register({ name, shape: variable.shape, dtype, given, readIn, isPacked: this.packs }, () => variable);
+      const isPacked = this.packs;
+      const isInFile = isPacked && isMatrix && !given && this.readOnly?.tables?.(name) === true;
+      return this.register({ name, shape: variable.shape, dtype, given, readIn, isPacked, isInFile }, () => variable);
     });
     await this.enqueue(() => this.session.access.enter(entering.flatMap(({ resources }) => resources)));
     const write = (variable: StateVariable, value: NativeArray | FileArray): Promise<void> =>
@@ -259,10 +261,12 @@ export class SessionState implements State {
   }
 
   private assign({ resources, dtype }: StateVariable, value: NativeArray | FileArray): Promise<void> {
-    const { access } = this.session;
+    const { session } = this;
     return this.whenFilled(async () => {
       for (const resource of resources)
-        await ('data' in value ? access.write(resource, value, TF_DTYPE[dtype]) : access.writeFile(resource, value));
+        await ('data' in value
+          ? session.access.write(resource, value, TF_DTYPE[dtype])
+          : session.writeFile(resource, value));
     });
   }
 

@@ -1,5 +1,7 @@
 // Reads and writes the variables of one session. The variable's number is fed, so that variables of a kind share operations and one executor:
 // TensorFlow builds an executor for each set of fetches, optimizing the whole graph, which at base size takes a fifth of a second.
+import { fstatSync } from 'node:fs';
+import { EngineError } from '../../errors.js';
 import {
   firstOutput,
   TF_ATTR,
@@ -17,7 +19,7 @@ import { PACKINGS, type Packing } from '../recording/packed.js';
 import { PathMap } from '../recording/path-map.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
 
-/** A resource of the session that holds an array, the transpose of a matrix, or a packed matrix. */
+/** A resource of the session that holds an array, the transpose of a matrix, a packed matrix, or the location of a table in a file. */
 export interface Resource {
   /** The output with its handle, for recordings. */
   readonly handle: OutputNumber;
@@ -26,7 +28,12 @@ export interface Resource {
   readonly isTransposed: boolean;
   /** How the matrix is packed; null where it is not. */
   readonly packing: Packing | null;
+  /** Whether it holds a location. */
+  readonly isInFile: boolean;
 }
+
+/** How a resource is read and written whose content is the array itself. */
+export const PLAIN = { isTransposed: false, packing: null, isInFile: false } as const;
 
 /** Operations that read any resource of a kind. */
 interface Reader {
@@ -53,14 +60,14 @@ export interface FileArray extends FloatsInFile {
 /** What operations on a resource depend on. */
 type Kind = number | boolean | Packing | null;
 
-function kindOf({ dtype, isTransposed, packing }: Resource): Kind[] {
-  return [dtype, isTransposed, packing];
+function kindOf({ dtype, isTransposed, packing, isInFile }: Resource): Kind[] {
+  return [dtype, isTransposed, packing, isInFile];
 }
 
 export class VariableAccess {
   /** The number to feed for a resource, by its handle. */
   private readonly numbers = new Map<OutputNumber, NativeArray>();
-  /** By dtype, transposition and packing; writers by the dtype of what is written, too. */
+  /** By dtype and form; writers by the dtype of what is written, too. */
   private readonly readers = new PathMap<Kind, Reader>();
   private readonly writers = new PathMap<Kind, Writer>();
   private readonly fileWriters = new PathMap<Kind, FileWriter>();
@@ -93,16 +100,23 @@ export class VariableAccess {
     return shared as NativeResult;
   }
 
-  /** Writes a value of `dtype`, cast and transposed to the resource's form. The array is copied before this returns. */
+  /**
+   * Writes a value of `dtype`, cast and transposed to the resource's form. The array is copied before this returns.
+   * @throws EngineError for a table that stays in its file
+   */
   async write(resource: Resource, value: NativeArray, dtype: number): Promise<void> {
     const { feed, value: input, assign } = this.writing(resource, dtype);
     await this.graph.run([feed, [input, value]], [], [assign]);
   }
 
-  /** Writes values of a file, in the resource's form. They are never in an array as a whole where the matrix is packed. */
+  /**
+   * Writes values of a file, in the resource's form. They are never in an array as a whole where the matrix is packed; of a table that stays in its
+   * file only the location is written, and the descriptor must stay open.
+   */
   async writeFile(resource: Resource, { descriptor, offset, shape, onRead }: FileArray): Promise<void> {
     const writer = this.fileWriters.get(kindOf(resource), () => this.addFileWriter(resource));
-    const numbers = BigUint64Array.from([descriptor, offset, ...shape], BigInt);
+    const { size, mtimeNs } = fstatSync(descriptor, { bigint: true });
+    const numbers = BigUint64Array.from([descriptor, offset, size, mtimeNs, ...shape], BigInt);
     const location = { dtype: TF_DTYPE.uint64, shape: [numbers.length], data: numbers };
     const feeds: FedValues = [this.feedOf(resource, writer), [writer.value, location]];
     const { results } = await this.graph.run(feeds, [writer.areFinite], [writer.assign]);
@@ -111,14 +125,14 @@ export class VariableAccess {
 
   /** The content of a resource, unchanged, for `restore` in another session. */
   async hold(resource: Resource): Promise<Handle<'tensor'>> {
-    const { feed, value } = this.reading({ ...resource, isTransposed: false, packing: null });
+    const { feed, value } = this.reading({ ...resource, ...PLAIN });
     const [tensor] = await this.graph.hold([feed], [value]);
     return tensor as Handle<'tensor'>;
   }
 
   /** Sets a resource to what `hold` returned for it in another session. */
   async restore(resource: Resource, tensor: Handle<'tensor'>): Promise<void> {
-    const { feed, value, assign } = this.writing({ ...resource, isTransposed: false, packing: null }, resource.dtype);
+    const { feed, value, assign } = this.writing({ ...resource, ...PLAIN }, resource.dtype);
     await this.graph.run([feed, [value, tensor]], [], [assign]);
   }
 
@@ -136,14 +150,16 @@ export class VariableAccess {
     return [number, this.numbers.get(handle) as NativeArray]; // only entered resources are read
   }
 
-  private addReader({ dtype, isTransposed, packing, handle }: Resource): Reader {
+  private addReader({ dtype, isTransposed, packing, isInFile, handle }: Resource): Reader {
     const { number, variable } = this.addVariable(handle);
     const stored = firstOutput(this.add('ReadVariableOp', [variable], [typeAttribute('dtype', dtype)]));
+    if (isInFile) return { number, value: firstOutput(this.add('VisualbertReadFile', [stored], [])) };
     if (packing !== null) return { number, value: firstOutput(this.add('VisualbertUnpack', [stored], [])) };
     return { number, value: isTransposed ? this.addTranspose(stored) : stored };
   }
 
-  private addWriter({ dtype: stored, isTransposed, packing, handle }: Resource, dtype: number): Writer {
+  private addWriter({ dtype: stored, isTransposed, packing, isInFile, handle }: Resource, dtype: number): Writer {
+    if (isInFile) throw new EngineError('they stay in a file; leave the table out of readOnly.tables to write it');
     const { number, variable } = this.addVariable(handle);
     const value = this.addPlaceholder(dtype);
     const kept =
@@ -153,9 +169,13 @@ export class VariableAccess {
     return { number, value, assign: this.addAssign(variable, kept, stored) };
   }
 
-  private addFileWriter({ dtype: stored, isTransposed, packing, handle }: Resource): FileWriter {
+  private addFileWriter({ dtype: stored, isTransposed, packing, isInFile, handle }: Resource): FileWriter {
     const { number, variable } = this.addVariable(handle);
     const value = this.addPlaceholder(TF_DTYPE.uint64);
+    if (isInFile) {
+      const areFinite = firstOutput(this.add('VisualbertScanFile', [value], []));
+      return { number, value, assign: this.addAssign(variable, value, stored), areFinite };
+    }
     const { outputs } =
       packing === null
         ? this.add('VisualbertReadFile', [value], [])

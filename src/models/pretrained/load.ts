@@ -27,6 +27,8 @@ export interface StoredModel<M> {
   model: M;
   /** Values of one parameter, valid until the next but one is read, or their location in a file, until `close`. @throws CheckpointError */
   read(name: string): Promise<Float32Array | FloatsInFile>;
+  /** Whether `read` returns a location in a file. */
+  isInFile(name: string): boolean;
   /** Fills every parameter. @throws CheckpointError */
   fill(): Promise<void>;
   /** Closes the file. */
@@ -92,6 +94,7 @@ export async function openPretrained<M extends LoadableModel>(
     return {
       model,
       read: async (name) => values.inFile(name) ?? values.read(name, array),
+      isInFile: (name) => values.inFile(name) !== null,
       fill: () => fillParameters(model.namedParameters(), values),
       close: () => file.close(),
     };

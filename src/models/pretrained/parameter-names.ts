@@ -31,6 +31,11 @@ export function isEmbeddingTable(name: string): boolean {
   return name.endsWith('_embeddings.weight');
 }
 
+/** Whether a parameter is the table of word embeddings, the largest one. */
+export function isWordTable(name: string): boolean {
+  return name.endsWith('word_embeddings.weight');
+}
+
 /** Whether a parameter, where it is a matrix, is the weight `[out, in]` of a linear layer. */
 export function isLinearWeight(name: string): boolean {
   return name.endsWith('.weight') && !isEmbeddingTable(name);
