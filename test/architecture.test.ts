@@ -12,6 +12,7 @@ const ROOT = resolve('.');
 const EDGES: Record<string, readonly string[]> = {
   shared: [],
   tfjs: [],
+  calls: [],
   random: [],
   html: [],
   platform: [],
@@ -28,7 +29,7 @@ const EDGES: Record<string, readonly string[]> = {
   'engine/install': ['engine/load', 'formats', 'platform'],
   'engine/recording': ['engine/load'],
   'engine/kernels': ['engine/load', 'engine/recording', 'random'],
-  'engine/session': ['engine/kernels', 'engine/load', 'engine/recording', 'platform'],
+  'engine/session': ['calls', 'engine/kernels', 'engine/load', 'engine/recording', 'platform'],
   engine: ['engine/kernels', 'engine/load', 'webgpu'],
   features: ['checkpoint', 'formats', 'pictures', 'platform', 'random'],
   processing: ['config', 'features', 'platform'],
@@ -48,6 +49,7 @@ const EDGES: Record<string, readonly string[]> = {
   convert: ['checkpoint', 'config', 'layers', 'models', 'models/pretrained', 'platform'],
   inference: ['engine/session', 'models', 'models/inputs', 'models/pretrained'],
   'training/step': [
+    'calls',
     'checkpoint',
     'engine/session',
     'formats',

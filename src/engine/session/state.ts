@@ -18,7 +18,7 @@ import { nodeName, type GraphDType } from '../recording/tensorflow-values.js';
 import { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';
 import { graphBackend } from './register.js';
-import { RunQueue } from './run-queue.js';
+import { RunQueue } from '../../calls/run-queue.js';
 import { Session } from './session.js';
 import { sessionConfig } from './session-config.js';
 import { SignatureBound } from './signature-bound.js';

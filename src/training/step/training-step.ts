@@ -1,6 +1,6 @@
 // The training step over a runner, which executes its functions eagerly or compiled.
 import type { ChromeTrace } from '../../engine/session/contract.js';
-import { RunQueue } from '../../engine/session/run-queue.js';
+import { RunQueue } from '../../calls/run-queue.js';
 import { ConfigError } from '../../errors.js';
 import { type RawTensors, type ReadTensor } from '../../raw-tensor.js';
 import { type StepResult, type TrainingStep } from './contract.js';

@@ -1,6 +1,6 @@
 // The queue of a session's runs, and of a training step's calls.
 import { expect, test } from '@jest/globals';
-import { RunQueue } from '../../../src/engine/session/run-queue.js';
+import { RunQueue } from '../../src/calls/run-queue.js';
 
 const closed = (): Error => new Error('closed');
 
