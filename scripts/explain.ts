@@ -20,7 +20,7 @@ import { checkpointFlags } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, PICTURE_FLAGS } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG, outputFlag } from './flags/results.js';
 import { flagsOf, givenValues } from './flags/settings.js';
-import { EXPLAIN_OPTIONS, EXPLANATION_EVALUATION_OPTIONS, loadPictureUrl } from './flags/internal.js';
+import { EXPLAIN_OPTIONS, EXPLANATION_EVALUATION_OPTIONS, explainWithPage, loadPictureUrl } from './flags/internal.js';
 
 interface ExplainArguments
   extends
@@ -119,15 +119,7 @@ export const command = commandByTask<ExplainArguments>(
     if (isOfMany) return evaluateMany(flags);
     const opened: AnyOneInput = await openInput(flags, { hasPictures: true });
     try {
-      const { json, output, question } = flags;
-      const explanation =
-        json || output === undefined ? await explained(opened as OneInput<PipelineName>, flags) : null;
-      if (output !== undefined) await writePage(opened as OneInput<PipelineName>, flags, output);
-      if (explanation === null) console.log(output);
-      else
-        console.log(
-          json ? JSON.stringify({ question, output, ...explanation }, null, 2) : explanationTable(explanation),
-        );
+      await explainOne(opened as OneInput<PipelineName>, flags);
     } finally {
       await opened.close();
     }
@@ -147,20 +139,24 @@ async function evaluateMany(flags: ExplainArguments): Promise<void> {
   console.log(flags.json ? JSON.stringify(evaluation, null, 2) : removalTable(evaluation));
 }
 
-async function writePage(opened: OneInput<PipelineName>, flags: ExplainArguments, output: string): Promise<void> {
-  const { picture = [], question = '', pairs } = flags;
-  const pictures = await Promise.all(picture.map(loadPictureUrl));
-  const data = await pageDataOf(opened.pipeline, opened.input, {
+async function explainOne({ pipeline, input, images }: OneInput<PipelineName>, flags: ExplainArguments): Promise<void> {
+  const { json, output, question = '', picture = [] } = flags;
+  const options = givenValues({ ...flags }, { method, answer, layer, head, pairs });
+  const print = (explanation: Explanation): void =>
+    console.log(json ? JSON.stringify({ question, output, ...explanation }, null, 2) : explanationTable(explanation));
+  if (output === undefined) return print(await explainInput(pipeline, input, options));
+  const page = {
     text: question,
-    pictures,
-    names: opened.images,
-    pairs,
-  });
-  await writeExplanationPage(output, data);
-}
-
-async function explained({ pipeline, input }: OneInput<PipelineName>, flags: ExplainArguments): Promise<Explanation> {
-  const isOfPage = flags.output !== undefined && flags.method !== 'leave-out'; // its pairs are those of the page
-  const given = isOfPage ? { ...flags, pairs: undefined } : { ...flags };
-  return explainInput(pipeline, input, givenValues(given, { method, answer, layer, head, pairs }));
+    pictures: await Promise.all(picture.map(loadPictureUrl)),
+    names: images,
+    pairs: flags.pairs,
+  };
+  if (!json) {
+    await writeExplanationPage(output, await pageDataOf(pipeline, input, page));
+    return console.log(output);
+  }
+  const isOfPage = flags.method !== 'leave-out'; // then --pairs are those of the page
+  const both = await explainWithPage(pipeline, input, isOfPage ? { ...options, pairs: undefined } : options, page);
+  await writeExplanationPage(output, both.page);
+  print(both.explanation);
 }

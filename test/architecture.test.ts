@@ -36,6 +36,7 @@ const EDGES: Record<string, readonly string[]> = {
   records: ['features', 'formats', 'platform', 'processing'],
   metrics: ['features', 'formats', 'platform', 'processing', 'records'],
   vision: [
+    'calls',
     'checkpoint',
     'engine/session',
     'features',
@@ -111,7 +112,7 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/shared',
     'tasks/vcr',
   ],
-  pipelines: ['config', 'features', 'inference', 'models', 'models/pretrained', 'platform', 'processing'],
+  pipelines: ['calls', 'config', 'features', 'inference', 'models', 'models/pretrained', 'platform', 'processing'],
   explain: ['config', 'evaluation', 'features', 'html', 'inference', 'pipelines', 'platform', 'random'],
   runs: [
     'checkpoint',

@@ -5,6 +5,7 @@ export { CONVERT_OPTIONS } from '../../src/convert/options.js';
 export { BACKEND_OPTIONS } from '../../src/engine/select-backend.js';
 export { SYSTEM_PROBLEMS } from '../../src/errors.js';
 export { EXPLAIN_OPTIONS } from '../../src/explain/contract.js';
+export { explainWithPage } from '../../src/explain/page/data.js';
 export { detectorText, isOfGivenBoxes, networkText } from '../../src/features/detector-identity.js';
 export { PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from '../../src/features/pixel-options.js';
 export { defined } from '../../src/options.js';

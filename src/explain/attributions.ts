@@ -16,14 +16,11 @@ export type RowOf = (position: number) => Float64Array;
 
 /** The layers of the explained sequence, with the gradient of the answer's score. */
 export async function traceExample(study: ExplainedExample): Promise<LayerAttention[]> {
-  const { access, scores, example, asked, answer, sequence, sequenceIndex, regions } = study;
-  const batch = access.collate([example]);
-  const [computed] = await access.run(batch);
-  const { shape } = computed?.outputs[scores.output] as RawTensor;
+  const { access, scores, example, batch, computed, asked, answer, sequence, sequenceIndex, regions } = study;
+  const { shape } = computed.outputs[scores.output] as RawTensor;
   const score = scores.span(example, asked, shape).start + answer.index;
   const { layersOf } = await traceBatch(access, scores, batch, { scores: [score], shape });
-  const textLength = batch.inputs['inputIds']?.shape.at(-1) ?? 0;
-  return layersOf({ row: sequenceIndex, text: sequence.text.ids.length, regions, textLength });
+  return layersOf({ row: sequenceIndex, text: sequence.text.ids.length, regions, textLength: computed.textLength });
 }
 
 /** The layers of every sequence of a batch, with the gradient of one score of each example: its index in the row of the output. */

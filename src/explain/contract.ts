@@ -39,6 +39,8 @@ export const EXPLAIN_OPTIONS = {
 export const explainSchema = z.strictObject(EXPLAIN_OPTIONS);
 /** Options of `explain`. */
 export type ExplainOptions = z.input<typeof explainSchema>;
+/** Options of `explain` with the defaults filled in. */
+export type ResolvedExplainOptions = z.output<typeof explainSchema>;
 
 /** An answer with its probability. */
 export interface ExplainedAnswer {

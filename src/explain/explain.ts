@@ -3,10 +3,18 @@ import { boxAt } from '../boxes.js';
 import { ConfigError } from '../errors.js';
 import { parseOptions, requireKinds } from '../options.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../pipelines/contract.js';
-import { rowsOf, sharesOf, traceExample, wordRows } from './attributions.js';
-import { type ExplainedImage, type ExplainOptions, explainSchema, type Explanation } from './contract.js';
-import { leaveOutEach, leaveOutPairs } from './leave-out.js';
-import { explainedExample, type ExplainedExample } from './explained-example.js';
+import { usePipeline } from '../pipelines/create.js';
+import { rowsOf, sharesOf, wordRows } from './attributions.js';
+import {
+  type ExplainedAnswer,
+  type ExplainedImage,
+  type ExplainOptions,
+  explainSchema,
+  type Explanation,
+  type ResolvedExplainOptions,
+} from './contract.js';
+import type { ExplainedExample } from './explained-example.js';
+import { Study } from './study.js';
 import type { LayerAttention } from './trace.js';
 
 /**
@@ -22,8 +30,17 @@ export async function explain<T extends PipelineName>(
   options: ExplainOptions = {},
 ): Promise<Explanation> {
   requireKinds('explain', { 'a function': { pipeline } });
-  const { method, pairs, ...given } = parseOptions('explain', explainSchema, options);
-  if (method !== 'attention' && (given.layer !== undefined || given.head !== undefined))
+  const explained = resolveExplainOptions(options);
+  return usePipeline(pipeline, async (access) =>
+    explanationOf(await Study.of(access, input, explained.asked), explained),
+  );
+}
+
+/** @throws ConfigError for an option of another method */
+export function resolveExplainOptions(options: ExplainOptions): ResolvedExplainOptions {
+  const resolved = parseOptions('explain', explainSchema, options);
+  const { method, pairs, layer, head } = resolved;
+  if (method !== 'attention' && (layer !== undefined || head !== undefined))
     throw new ConfigError(
       `explain: \`layer\` and \`head\` belong to method: 'attention', not to method: '${method}'; give method: 'attention', or leave them out`,
     );
@@ -31,28 +48,35 @@ export async function explain<T extends PipelineName>(
     throw new ConfigError(
       `explain: \`pairs\` belongs to method: 'leave-out', not to method: '${method}', whose pairs are always there; give method: 'leave-out', or leave it out`,
     );
-  const study = await explainedExample(pipeline, input, given);
-  if (method === 'leave-out') {
-    const falls = await leaveOutEach(study);
-    const explanation = explanationOf(study, falls);
-    return { method, ...explanation, ...(pairs ? { pairs: await leaveOutPairs(study, falls) } : {}) };
-  }
-  const layers = await traceExample(study);
-  const rows = rowsOf(layers, study);
-  const { layer = layers.length - 1, head = null } = given;
+  return resolved;
+}
+
+/** The explanation of one answer of an input. @throws ConfigError for an unknown answer, layer or head */
+export async function explanationOf(
+  study: Study,
+  { method, pairs, answer, layer: chosen, head: chosenHead, topK }: ResolvedExplainOptions,
+): Promise<Explanation> {
+  const one = study.answer(answer);
+  const answers = study.answers(topK);
+  if (method === 'leave-out')
+    return { method, ...scored(one, answers, await one.drops()), ...(pairs ? { pairs: await one.pairDrops() } : {}) };
+  const layers = await one.layers();
+  const rows = rowsOf(layers, one);
+  const [layer, head] = [chosen ?? layers.length - 1, chosenHead ?? null];
   if (method === 'attention') requireLayer(layers, layer, head);
   const rowOf = method === 'attention' ? rows.attention(layer, head) : rows[method];
   return {
     method,
     ...(method === 'attention' ? { layer, head } : {}),
-    ...explanationOf(study, sharesOf(rowOf(study.position), study)),
-    pairs: wordRows(rowOf, study).map(({ regions }) => regions),
+    ...scored(one, answers, sharesOf(rowOf(one.position), one)),
+    pairs: wordRows(rowOf, one).map(({ regions }) => regions),
   };
 }
 
 /** An explanation from the scores of each word and each region. */
-function explanationOf(
-  { words, answer, answers, sequence, example, asked, access }: ExplainedExample,
+function scored(
+  { words, answer, sequence, example, asked, access }: ExplainedExample,
+  answers: ExplainedAnswer[],
   scores: { words: readonly number[]; regions: readonly number[] },
 ): Omit<Explanation, 'method'> {
   let start = 0;

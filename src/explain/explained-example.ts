@@ -1,26 +1,30 @@
-// One input of a pipeline with the answer to explain: its words and regions, and the model's scores.
+// One input of a pipeline with the model's scores, and the answer to explain: its words and regions.
 import { ConfigError } from '../errors.js';
-import type { PipelineInput, PipelineName, Pipeline } from '../pipelines/contract.js';
-import { accessTo, type PipelineAccess } from '../pipelines/create.js';
+import type { PipelineInput, PipelineName } from '../pipelines/contract.js';
+import type { CollatedBatch, PipelineAccess } from '../pipelines/create.js';
 import { type PipelineExample, regionCount, type Sequence } from '../pipelines/example.js';
-import { type HeadScores, ranked, scoresOf } from '../pipelines/head.js';
-import { DEFAULT_TOP_K, softmax } from '../scores.js';
-import type { ExplainedAnswer, ExplainOptions } from './contract.js';
+import type { ExampleOutputs, HeadScores } from '../pipelines/head.js';
+import { ranked, scoresOf } from '../pipelines/head.js';
+import { softmax } from '../scores.js';
+import type { ExplainedAnswer } from './contract.js';
 import { type Word, wordsOf } from './words.js';
 
-/** What is explained. */
-export type Subject = Pick<ExplainOptions, 'answer' | 'asked' | 'topK'>;
-
-/** An input whose answer is explained. */
-export interface ExplainedExample {
+/** An input that the model has answered. */
+export interface AnsweredExample {
   access: PipelineAccess<PipelineName>;
   scores: HeadScores;
   example: PipelineExample;
+  /** The example alone. */
+  batch: CollatedBatch;
+  computed: ExampleOutputs;
   /** Index of the phrase or mask. */
   asked: number;
+}
+
+/** An input whose answer is explained. */
+export interface ExplainedExample extends AnsweredExample {
   /** The explained answer. */
   answer: ExplainedAnswer;
-  answers: ExplainedAnswer[];
   /** The sequence whose words and regions are scored: of multiple choices that of the answer. */
   sequence: Sequence;
   sequenceIndex: number;
@@ -31,41 +35,49 @@ export interface ExplainedExample {
   regions: number;
 }
 
-/**
- * Reads an input and chooses the answer to explain.
- * @throws ConfigError for a task without answers, an answer that the model does not have, or an absent phrase or mask
- */
-export async function explainedExample<T extends PipelineName>(
-  pipeline: Pipeline<T>,
+/** Reads an input and runs the model. @throws ConfigError for a task without answers, or an absent phrase or mask */
+export async function answeredExample<T extends PipelineName>(
+  access: PipelineAccess<T>,
   input: PipelineInput<T>,
-  { answer, asked = 0, topK = DEFAULT_TOP_K }: Subject,
-): Promise<ExplainedExample> {
-  const access = accessTo(pipeline);
-  const { head, processor, task } = access;
+  asked = 0,
+): Promise<AnsweredExample> {
+  const { head, task } = access;
   const { scores } = head;
   if (scores === null) throw new ConfigError(`explain: ${task} gives no answer that could be explained`);
   const example = await head.encode(input);
   const questions = head.asked === null ? 1 : Math.max(1, example.labels.length);
   if (asked >= questions)
     throw new ConfigError(`explain: expected asked from 0 to ${questions - 1}, received ${asked}`);
-  const [computed] = await access.run(access.collate([example]));
+  const batch = access.collate([example]);
+  const [computed] = await access.run(batch);
   if (computed === undefined) throw new ConfigError('explain: expected one input');
-  const described = ({ index, score }: { index: number; score: number }): ExplainedAnswer => ({
+  return { access: access as unknown as PipelineAccess<PipelineName>, scores, example, batch, computed, asked };
+}
+
+/** The most likely answers, best first. */
+export function answersOf({ scores, example, computed, asked }: AnsweredExample, topK: number): ExplainedAnswer[] {
+  return ranked(scores, computed, topK, asked).map(({ index, score }) => ({
     label: scores.label(index, example),
     index,
     score,
-  });
-  const answers = ranked(scores, computed, topK, asked).map(described);
+  }));
+}
+
+/** Chooses the answer to explain; default the most likely one. @throws ConfigError for an answer that the model does not have */
+export function explainedExample(answered: AnsweredExample, answer?: string | number): ExplainedExample {
+  const { access, scores, example, computed, asked } = answered;
   const probabilities = softmax(scoresOf(scores, computed, asked));
   const index =
-    answer === undefined ? (answers[0]?.index ?? 0) : classOf(answer, probabilities.length, scores, example);
+    answer === undefined
+      ? (answersOf(answered, 1)[0]?.index ?? 0)
+      : classOf(answer, probabilities.length, scores, example);
   const { sequence: sequenceIndex, position } = scores.readAt(example, asked, index);
   const sequence = example.sequences[sequenceIndex] as Sequence;
   return {
-    access: access as unknown as PipelineAccess<PipelineName>,
-    ...{ scores, example, asked, answers, sequence, sequenceIndex, position },
-    answer: described({ index, score: probabilities[index] as number }),
-    words: wordsOf(sequence.text.ids, processor.tokenizer),
+    ...answered,
+    ...{ sequence, sequenceIndex, position },
+    answer: { label: scores.label(index, example), index, score: probabilities[index] as number },
+    words: wordsOf(sequence.text.ids, access.processor.tokenizer),
     regions: regionCount(sequence),
   };
 }

@@ -195,6 +195,6 @@ export interface Pipeline<T extends PipelineName> {
   readonly task: T;
   /** Whether the native engine runs a recorded graph. */
   readonly compiled: boolean;
-  /** Frees the model, unless the caller passed it in. */
+  /** Frees the model, unless the caller passed it in, once running calls have ended. Later ones, and reading on in a stream, throw a ConfigError. */
   dispose(): Promise<void>;
 }

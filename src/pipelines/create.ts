@@ -1,4 +1,5 @@
 // Creates a pipeline from its parts and a forward pass.
+import { RunningCalls } from '../calls/running-calls.js';
 import { ConfigError } from '../errors.js';
 import { requireKnown } from '../options.js';
 import type { RawTensor } from '../raw-tensor.js';
@@ -32,18 +33,34 @@ export interface CollatedBatch {
   inputs: Record<string, RawTensor>;
 }
 
-/** Where a pipeline has its parts; null once it is disposed. */
-const ACCESS = Symbol('access');
+/** Where a pipeline has its parts and its calls. */
+const OPENED = Symbol('opened');
 
-/** The parts of a pipeline. @throws ConfigError for anything else */
+interface Opened<T extends PipelineName> {
+  access: PipelineAccess<T>;
+  calls: RunningCalls;
+}
+
+function openedOf<T extends PipelineName>(pipeline: Pipeline<T>): Opened<T> {
+  const opened = (pipeline as { [OPENED]?: Opened<T> } | null | undefined)?.[OPENED];
+  if (opened === undefined) throw new ConfigError('expected a pipeline made by pipeline()');
+  return opened;
+}
+
+/** The parts of a pipeline. @throws ConfigError for anything else, and after `dispose` */
 export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): PipelineAccess<T> {
-  const access = (pipeline as { [ACCESS]?: PipelineAccess<T> | null } | null | undefined)?.[ACCESS];
-  if (access === null)
-    throw new ConfigError(
-      `${pipeline.task}: the pipeline was disposed; create it again, or dispose it after its last use`,
-    );
-  if (access === undefined) throw new ConfigError('expected a pipeline made by pipeline()');
+  const { access, calls } = openedOf(pipeline);
+  calls.requireOpen();
   return access;
+}
+
+/** Runs `use` as a call of the pipeline: `dispose` waits for it. @throws ConfigError as `accessTo` does */
+export async function usePipeline<T extends PipelineName, R>(
+  pipeline: Pipeline<T>,
+  use: (access: PipelineAccess<T>) => Promise<R>,
+): Promise<R> {
+  const { access, calls } = openedOf(pipeline);
+  return calls.run(() => use(access));
 }
 
 /** A pipeline over parts, which it owns. */
@@ -54,6 +71,9 @@ export function createPipeline<T extends PipelineName>(
   const { task, head, model, forward, isBorrowed } = parts;
   const access: PipelineAccess<T> = createAccess(parts, batchSize);
   const { collate, run } = access;
+  const calls = new RunningCalls(
+    () => new ConfigError(`${task}: the pipeline was disposed; create it again, or dispose it after its last use`),
+  );
   type Input = PipelineInput<T>;
   type Output = PipelineOutput<T>;
 
@@ -74,31 +94,27 @@ export function createPipeline<T extends PipelineName>(
     const stream = (
       inputs: AsyncIterable<Input> | Iterable<Input>,
       encode = encodeNumbered(),
-    ): AsyncGenerator<Output> => {
-      accessTo(pipeline);
-      return batchedResults(inputs, batchSize, {
+    ): AsyncGenerator<Output> =>
+      batchedResults(inputs, batchSize, {
         encode,
         collate,
         run: async (batch) => (await run(batch)).map((computed) => head.decode(computed, options)),
       });
-    };
-    if (Array.isArray(given)) return collected(() => stream(given as readonly Input[]));
-    if (isIterable<Input>(given)) return stream(given);
-    return first(() => stream([given as Input], (input) => head.encode(input)));
+    if (Array.isArray(given)) return calls.run(() => collected(stream(given as readonly Input[])));
+    if (isIterable<Input>(given)) return calls.each(stream(given));
+    return calls.run(async () => (await collected(stream([given as Input], (input) => head.encode(input))))[0]);
   };
   const members = {
     task,
     compiled: forward.compiled,
-    [ACCESS]: access as PipelineAccess<T> | null,
-    dispose: async (): Promise<void> => {
-      if (pipeline[ACCESS] === null) return;
-      pipeline[ACCESS] = null;
-      await forward.dispose();
-      if (isBorrowed !== true) model.dispose();
-    },
+    [OPENED]: { access, calls },
+    dispose: (): Promise<void> =>
+      calls.end(async () => {
+        await forward.dispose();
+        if (isBorrowed !== true) model.dispose();
+      }),
   };
-  const pipeline = Object.assign(call, members) as Pipeline<T> & typeof members;
-  return pipeline;
+  return Object.assign(call, members) as unknown as Pipeline<T>;
 }
 
 /** A model's parts and stages, without a pipeline. */
@@ -124,14 +140,10 @@ export function createAccess<T extends PipelineName>(
   };
 }
 
-async function collected<O>(stream: () => AsyncGenerator<O>): Promise<O[]> {
+async function collected<O>(stream: AsyncGenerator<O>): Promise<O[]> {
   const results: O[] = [];
-  for await (const result of stream()) results.push(result);
+  for await (const result of stream) results.push(result);
   return results;
-}
-
-async function first<O>(stream: () => AsyncGenerator<O>): Promise<O> {
-  return (await collected(stream))[0] as O;
 }
 
 function isIterable<I>(value: unknown): value is AsyncIterable<I> | Iterable<I> {

@@ -2,6 +2,7 @@
 import { tf } from '#tf';
 import type { HubOptions } from '#platform';
 import { canCompileDetector, createCompiledPass } from '#vision';
+import { RunningCalls } from '../calls/running-calls.js';
 import { type Precision, PRECISIONS } from '../precision.js';
 import { ConfigError } from '../errors.js';
 import { type Picture, requirePictureList } from '../features/picture-detector.js';
@@ -79,7 +80,12 @@ export class RegionDetector {
   private readonly computation: DetectorComputation;
   /** Created by the first call, for its backend. */
   private pass: Promise<DetectorPass> | null = null;
-  private isDisposed = false;
+  private readonly calls = new RunningCalls(
+    () =>
+      new ConfigError(
+        'RegionDetector.detect: the detector was disposed; load it again, or dispose it after its last use',
+      ),
+  );
 
   /** Creates a detector with random weights, or with the given network. @throws ConfigError for invalid settings. */
   constructor(config: DetectorConfig, options: RegionDetectorOptions = {}) {
@@ -129,10 +135,18 @@ export class RegionDetector {
   ): Promise<DetectedRegions[]> {
     requirePictureList('RegionDetector.detect', pictures);
     requireBatchSize(batchSize);
-    if (this.isDisposed)
-      throw new ConfigError(
-        'RegionDetector.detect: the detector was disposed; load it again, or dispose it after its last use',
-      );
+    return this.calls.run(() => this.detectAll(pictures, batchSize));
+  }
+
+  /** Frees the weights once running calls have ended; later ones throw. */
+  dispose(): Promise<void> {
+    return this.calls.end(async () => {
+      if (this.pass === null) tf.dispose(this.network as unknown as tf.TensorContainer);
+      else await (await this.pass).dispose();
+    });
+  }
+
+  private async detectAll(pictures: readonly (Picture | RgbImage)[], batchSize: number): Promise<DetectedRegions[]> {
     const pass = await (this.pass ??= this.createPass().catch((error: unknown) => {
       this.pass = null; // the network still belongs to the detector
       throw error;
@@ -141,15 +155,6 @@ export class RegionDetector {
     const batches = prefetch(chunk(pictures, batchSize), 0, (some) => this.prepare(some, pass));
     for await (const batch of batches) found.push(...(await this.detectBatch(batch, pass))); // the next batch is prepared at the same time
     return found;
-  }
-
-  /** Frees the weights. */
-  async dispose(): Promise<void> {
-    const { pass, isDisposed } = this;
-    if (isDisposed) return;
-    this.isDisposed = true;
-    if (pass === null) tf.dispose(this.network as unknown as tf.TensorContainer);
-    else await (await pass).dispose();
   }
 
   private async createPass(): Promise<DetectorPass> {

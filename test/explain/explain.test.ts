@@ -5,7 +5,8 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { rowsOf, traceExample } from '../../src/explain/attributions.js';
 import { explain } from '../../src/explain/explain.js';
-import { explainedExample } from '../../src/explain/explained-example.js';
+import { answeredExample, explainedExample } from '../../src/explain/explained-example.js';
+import { accessTo } from '../../src/pipelines/create.js';
 import type { Pipeline, PipelineName } from '../../src/pipelines/contract.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { useBackend } from '../helpers/backend.js';
@@ -37,7 +38,7 @@ describe.each(readdirSync(EXPLANATIONS))('%s', (name) => {
     )) as Pipeline<PipelineName>;
     const input = inputOf(expected);
     const { asked } = expected;
-    const study = await explainedExample(pipe, input, { asked });
+    const study = explainedExample(await answeredExample(accessTo(pipe), input, asked));
     expect(study.answer.index).toBe(expected.answer);
     expect(study.answer.score).toBeCloseTo(expected.probability, 5);
     expect(study.position).toBe(expected.position);

@@ -2,7 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from '@jest/globals';
 import { DataError } from '../../src/errors.js';
+import { explain } from '../../src/explain/explain.js';
 import type { PictureDetector } from '../../src/features/picture-detector.js';
+import type { RegionFeatureSource } from '../../src/features/region-features.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { pipeline as browserPipeline } from '../../src/pipelines/pipeline.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
@@ -329,6 +331,38 @@ describe('checkpoints', () => {
     );
     model.dispose();
   });
+
+  test.each([true, false])(
+    'wait for running calls before they are disposed, compiled where possible: %s',
+    async (compile) => {
+      const folder = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
+      const ask = await pipeline('visual-question-answering', folder, compile ? {} : { compile: false });
+      const input = { question: 'What is the dog near?', regions: regionsOfImage(1) };
+      const expected = await ask(input);
+      const before = await explain(ask, input);
+      const read = ask(inputsOneByOne(Array.from({ length: 200 }, () => input)));
+      await read.next();
+      const slow: RegionFeatureSource['read'] = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20)); // the model runs after the call of dispose
+        return regionsOfImage(1);
+      };
+      const source = { ...memorySource('slow', [['1', regionsOfImage(1)]]), read: slow };
+      const late = { question: input.question, regions: { source, image: '1' } };
+      const running = [ask(late), explain(ask, late), ask([late, input])] as const;
+      const disposed = ask.dispose();
+      const after = 'visual-question-answering: the pipeline was disposed; create it again';
+      await expect(ask(input)).rejects.toThrow(after);
+      await expect(ask([input])).rejects.toThrow(after);
+      await expect(ask(inputsOneByOne([input])).next()).rejects.toThrow(after);
+      await expect(read.next()).rejects.toThrow(after);
+      const [answers, explanation, list] = await Promise.all(running);
+      for (const one of [answers, ...list])
+        one.forEach(({ score }, i) => expect(score).toBeCloseTo(expected[i]?.score ?? NaN, CLOSE));
+      explanation.words.forEach(({ score }, i) => expect(score).toBeCloseTo(before.words[i]?.score ?? NaN, CLOSE));
+      await disposed;
+      expect(ask.dispose()).toBe(disposed);
+    },
+  );
 
   test('dispose their tensors', async () => {
     const folder = await checkpoint('VisualBertForVisualReasoning', { task: 'nlvr2' });

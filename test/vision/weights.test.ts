@@ -236,7 +236,9 @@ describe('weights', () => {
       await expect(a.detect(single as never)).rejects.toThrow(
         `RegionDetector.detect: expected a list of pictures, received ${what}`,
       );
+    const running = a.detect(pictures);
     for (const detector of [a, b, c]) await detector.dispose();
+    expect(await running).toEqual(first); // dispose waits for it
     expect(tf.memory().numTensors).toBe(0);
     await a.dispose();
     await expect(a.detect(pictures)).rejects.toThrow('RegionDetector.detect: the detector was disposed; load it again');

@@ -1,9 +1,12 @@
 // The data of a page about an answer: for each answer and method how the head, and every word, attend to words and regions.
 import type { RegionFeatures } from '../../features/region-features.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../../pipelines/contract.js';
-import { type RowOf, rowsOf, sharesOf, traceExample, wordRows } from '../attributions.js';
-import { leaveOutEach, leaveOutPairs } from '../leave-out.js';
-import { explainedExample, type ExplainedExample } from '../explained-example.js';
+import { usePipeline } from '../../pipelines/create.js';
+import { type RowOf, rowsOf, sharesOf, wordRows } from '../attributions.js';
+import type { ExplainOptions, Explanation } from '../contract.js';
+import { explanationOf, resolveExplainOptions } from '../explain.js';
+import type { ExplainedExample } from '../explained-example.js';
+import { type StudiedAnswer, Study } from '../study.js';
 import type { LayerAttention } from '../trace.js';
 import { base64Of } from '../../html/picture-url.js';
 import { requireKinds } from '../../options.js';
@@ -74,45 +77,62 @@ export async function pageDataOf<T extends PipelineName>(
   options: PageOptions,
 ): Promise<PageData> {
   requireKinds('pageDataOf', { 'a function': { pipeline }, 'an object': { options } });
-  const { text, pictures = [], names = [], asked, answers: wanted = DEFAULT_ANSWERS, pairs = false } = options;
-  const best = await explainedExample(pipeline, input, { asked, topK: Infinity });
-  const isChoice = best.example.sequences.length > 1;
-  const shown = isChoice ? best.answers : best.answers.slice(0, wanted);
+  return usePipeline(pipeline, async (access) => dataOf(await Study.of(access, input, options.asked), options));
+}
+
+/**
+ * An explanation, and the data of the page about the same input: what both need is computed once.
+ * @throws ConfigError as `explain` does
+ */
+export async function explainWithPage<T extends PipelineName>(
+  pipeline: Pipeline<T>,
+  input: PipelineInput<T>,
+  options: ExplainOptions,
+  page: PageOptions,
+): Promise<{ explanation: Explanation; page: PageData }> {
+  const explained = resolveExplainOptions(options);
+  return usePipeline(pipeline, async (access) => {
+    const study = await Study.of(access, input, explained.asked);
+    return { explanation: await explanationOf(study, explained), page: await dataOf(study, page) };
+  });
+}
+
+async function dataOf(
+  study: Study,
+  { text, pictures = [], names = [], answers: wanted = DEFAULT_ANSWERS, pairs = false }: PageOptions,
+): Promise<PageData> {
+  const { access, example, asked } = study.answered;
+  const isChoice = example.sequences.length > 1;
   const subjects: PageSubject[] = [];
-  for (const { index } of shown) {
-    const study = await explainedExample(pipeline, input, { asked, answer: index });
-    subjects.push(await subjectOf(study, { pairs, withAttention: isChoice || subjects.length === 0 }));
-  }
+  for (const { index } of study.answers(isChoice ? Infinity : wanted))
+    subjects.push(await subjectOf(study.answer(index), { pairs, withAttention: isChoice || subjects.length === 0 }));
   return {
     text,
-    task: pipeline.task,
-    asked: best.access.head.asked === null ? null : (best.example.labels[best.asked] ?? null),
+    task: access.task,
+    asked: access.head.asked === null ? null : (example.labels[asked] ?? null),
     subjects,
-    images: imagesOf(best, pictures, names),
+    images: imagesOf(study.answer(), pictures, names),
   };
 }
 
 async function subjectOf(
-  study: ExplainedExample,
+  one: StudiedAnswer,
   { pairs, withAttention }: { pairs: boolean; withAttention: boolean },
 ): Promise<PageSubject> {
-  const layers = await traceExample(study);
-  const rows = rowsOf(layers, study);
+  const layers = await one.layers();
+  const rows = rowsOf(layers, one);
   const all = (rowOf: RowOf): PageRows =>
-    [sharesOf(rowOf(study.position), study), ...wordRows(rowOf, study)].map(({ words, regions }) => [
-      ...words,
-      ...regions,
-    ]);
-  const falls = await leaveOutEach(study);
-  const together = pairs ? await leaveOutPairs(study, falls) : [];
+    [sharesOf(rowOf(one.position), one), ...wordRows(rowOf, one)].map(({ words, regions }) => [...words, ...regions]);
+  const drops = await one.drops();
+  const together = pairs ? await one.pairDrops() : [];
   const leaveOut = [
-    [...falls.words, ...falls.regions],
-    ...together.map((regions) => [...falls.words.map(() => 0), ...regions]),
+    [...drops.words, ...drops.regions],
+    ...together.map((regions) => [...drops.words.map(() => 0), ...regions]),
   ];
   return {
-    label: study.answer.label,
-    score: rounded(study.answer.score),
-    words: study.words.map(({ text }) => text),
+    label: one.answer.label,
+    score: rounded(one.answer.score),
+    words: one.words.map(({ text }) => text),
     rollout: roundedRows(all(rows.rollout)),
     relevance: roundedRows(all(rows.relevance)),
     leaveOut: roundedRows(leaveOut),
