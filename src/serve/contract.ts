@@ -34,6 +34,6 @@ export interface RunningServer {
   readonly log: Logger;
   /** Resolves when the model has run once with each size of batch, so that no request waits for a recording. */
   readonly ready: Promise<void>;
-  /** Stops accepting requests, finishes pending ones, and frees the model. */
+  /** Stops accepting connections, finishes received requests within the time limit, and frees the model. Meanwhile `/readyz` answers 503. */
   close(): Promise<void>;
 }

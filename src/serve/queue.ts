@@ -15,6 +15,9 @@ export interface QueueOptions {
   onBatch?: (size: number, seconds: number) => void;
 }
 
+/** Why a server that is closed answers 503. */
+export const STOPPING = 'the server is stopping';
+
 /** A waiting job: an example that may share a batch, or work that needs the model exclusively. */
 interface Job {
   example: PipelineExample | null;
@@ -30,6 +33,7 @@ interface Job {
 export class ModelQueue {
   private readonly jobs: Job[] = [];
   private working: Promise<void> | null = null;
+  private isClosed = false;
   /** Duration of the last batch or work. */
   private lastSeconds = 0;
 
@@ -58,12 +62,14 @@ export class ModelQueue {
     return this.add({ example: null, work }, signal) as Promise<T>;
   }
 
-  /** Resolves when nothing runs or waits. */
-  async idle(): Promise<void> {
+  /** Rejects later requests with 503, and resolves when nothing runs or waits. */
+  async close(): Promise<void> {
+    this.isClosed = true;
     while (this.working !== null) await this.working;
   }
 
   private add(what: Pick<Job, 'example' | 'work'>, signal: AbortSignal | undefined): Promise<unknown> {
+    if (this.isClosed) return Promise.reject(new RequestError(503, STOPPING));
     if (this.isFull)
       return Promise.reject(this.busy(`${counted(this.jobs.length, 'request')} already waiting for the model`));
     return new Promise((resolve, reject) => {

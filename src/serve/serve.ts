@@ -12,6 +12,7 @@ import { ServedImages } from './images.js';
 import { createMetrics } from './metrics.js';
 import { resolveServeOptions } from './options.js';
 import { importServerPackages } from './packages.js';
+import { STOPPING } from './queue.js';
 import { ModelService } from './service.js';
 import { SERVED_NAMES, type ServedName } from './tasks.js';
 import { defined, requireOptions } from '../options.js';
@@ -51,6 +52,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     let isWarm = false;
     const closing = new AbortController();
     const problem = (): string | null => {
+      if (closing.signal.aborted) return STOPPING;
       if (!isWarm) return 'the model is warming up';
       return service.queue.isFull ? 'busy: the queue of requests is full' : null;
     };

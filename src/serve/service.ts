@@ -94,7 +94,7 @@ export class ModelService<T extends ServedName> {
 
   /** Finishes waiting and running requests, and frees the model. */
   async close(): Promise<void> {
-    await this.queue.idle();
+    await this.queue.close();
     await this.pipeline.dispose();
     await this.images.close();
   }

@@ -50,7 +50,7 @@ describe('the queue before the model', () => {
       ['d', 2],
       ['e', 0],
     ]);
-    await queue.idle();
+    await queue.close();
   });
 
   test('puts examples with as many choices together, and runs other work alone in its turn', async () => {
@@ -98,7 +98,7 @@ describe('the queue before the model', () => {
     await late;
     release();
     await running;
-    await queue.idle();
+    await queue.close();
     expect(batches).toEqual([['a']]);
   });
 
@@ -113,5 +113,23 @@ describe('the queue before the model', () => {
     await bad;
     expect((await good).example.labels).toEqual(['good']);
     expect(batches).toEqual([['good', 'bad'], ['good'], ['bad']]);
+  });
+
+  test('finishes what it has when it is closed, and refuses what comes later', async () => {
+    const { queue, release } = queueOf();
+    const first = queue.example(example('a'));
+    await turn();
+    const second = queue.example(example('b'));
+    const closed = queue.close();
+    await expect(queue.example(example('c'))).rejects.toMatchObject({
+      statusCode: 503,
+      message: 'the server is stopping',
+    });
+    for (let i = 0; i < 2; i++) {
+      release();
+      await turn();
+    }
+    await closed;
+    expect((await Promise.all([first, second])).map(({ example: { labels } }) => labels[0])).toEqual(['a', 'b']);
   });
 });

@@ -10,6 +10,27 @@ import { call, folder, PICTURE, QUESTION, start, store, vqa } from './small-serv
 
 jest.setTimeout(60_000);
 
+/** A connection to a server, for requests that no client sends. */
+function openConnection(url: string): { send: (text: string) => void; closed: Promise<string> } {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  let text = '';
+  socket.on('data', (part) => (text += part.toString()));
+  const closed = new Promise<string>((resolve, reject) => {
+    socket.on('close', () => resolve(text)).on('error', reject);
+  });
+  return { send: (part) => void socket.write(part), closed };
+}
+
+/** The parts of an answer in JSON. */
+function answerIn(text: string): { status: string | undefined; connection: string | undefined; body: unknown } {
+  const [head = '', body = ''] = text.split('\r\n\r\n');
+  return {
+    status: head.split('\r\n')[0],
+    connection: /^connection: (.*)$/im.exec(head)?.[1],
+    body: JSON.parse(body),
+  };
+}
+
 describe('a server', () => {
   test('beyond loopback needs a token, or to be told that it needs none', async () => {
     await expect(serve({ model: vqa, host: '0.0.0.0', port: 0 })).rejects.toThrow(
@@ -42,24 +63,42 @@ describe('a server', () => {
   test('refuses bodies that are too large or too slow, while others are answered', async () => {
     const { url } = await start({ limits: { bodyBytes: 1000, seconds: 1 } });
     expect((await call(`${url}/v1/answer`, { ...QUESTION, question: 'a'.repeat(1000) })).status).toBe(413);
-    const slow = new Promise<string>((resolve, reject) => {
-      const socket = connect(Number(new URL(url).port), '127.0.0.1', () =>
-        socket.write(
-          'POST /v1/answer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"',
-        ),
-      );
-      let text = '';
-      socket.on('data', (part) => (text += part.toString()));
-      socket.on('close', () => resolve(text)).on('error', reject);
+    const slow = openConnection(url);
+    slow.send(
+      'POST /v1/answer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"',
+    );
+    expect((await call(`${url}/v1/answer`, QUESTION)).status).toBe(200);
+    expect(answerIn(await slow.closed)).toEqual({
+      status: 'HTTP/1.1 408 Request Timeout',
+      connection: 'close',
+      body: {
+        status: 408,
+        error: 'Request Timeout',
+        message: 'expected the whole request within the time limit of this server (--limit-seconds)',
+      },
+    });
+  });
+
+  test('answers what is not HTTP, or has too long headers, and goes on', async () => {
+    const { url } = await start();
+    const sent = async (text: string): Promise<unknown> => {
+      const connection = openConnection(url);
+      connection.send(text);
+      return answerIn(await connection.closed);
+    };
+    const invalid = {
+      status: 'HTTP/1.1 400 Bad Request',
+      connection: 'close',
+      body: { status: 400, error: 'Bad Request', message: 'expected a valid HTTP/1.1 request' },
+    };
+    for (const text of ['hello\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n', 'GET / HTTP/1.1\r\nhost localhost\r\n\r\n'])
+      expect(await sent(text)).toEqual(invalid);
+    expect(await sent(`GET / HTTP/1.1\r\nhost: localhost\r\nx-long: ${'a'.repeat(20_000)}\r\n\r\n`)).toEqual({
+      status: 'HTTP/1.1 431 Request Header Fields Too Large',
+      connection: 'close',
+      body: { status: 431, error: 'Request Header Fields Too Large', message: 'expected shorter headers' },
     });
     expect((await call(`${url}/v1/answer`, QUESTION)).status).toBe(200);
-    const [head, body = ''] = (await slow).split('\r\n\r\n');
-    expect(head).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n/);
-    expect(JSON.parse(body)).toEqual({
-      status: 408,
-      error: 'Request Timeout',
-      message: 'expected the whole request within the time limit of this server (--limit-seconds)',
-    });
   });
 
   test('finds regions in a sent picture with its detector, once for the same picture', async () => {
@@ -165,6 +204,35 @@ describe('a server', () => {
     await Promise.all([server.close(), server.close()]);
     expect((await asked).status).toBe(200);
     await expect(call(`${server.url}/healthz`)).rejects.toThrow();
+  });
+
+  test('that stops answers what comes on open connections, closes them, and is not ready', async () => {
+    let release = (): void => undefined;
+    const held = new Promise<RegionFeatures[]>((resolve) => (release = () => resolve([regionsOfImage(2, 6)])));
+    const server = await start({ detector: { detect: () => held } });
+    const body = JSON.stringify({ ...QUESTION, regions: { picture: Buffer.from(PICTURE).toString('base64') } });
+    const connections = [openConnection(server.url), openConnection(server.url)];
+    const [asking, probing] = connections;
+    asking?.send(
+      `POST /v1/answer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    // The head of a request keeps the connection open while the server closes those that are idle.
+    probing?.send('GET /readyz HTTP/1.1\r\n');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const closed = server.close();
+    probing?.send('host: localhost\r\n\r\n');
+    expect(answerIn((await probing?.closed) ?? '')).toEqual({
+      status: 'HTTP/1.1 503 Service Unavailable',
+      connection: 'close',
+      body: { status: 503, error: 'Service Unavailable', message: 'the server is stopping' },
+    });
+    release();
+    expect(answerIn((await asking?.closed) ?? '')).toMatchObject({
+      status: 'HTTP/1.1 200 OK',
+      connection: 'close',
+      body: { answers: { length: 3 } },
+    });
+    await closed;
   });
 
   test('that cannot start leaves nothing open', async () => {
