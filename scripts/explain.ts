@@ -14,7 +14,13 @@ import {
 } from '../src/node.js';
 import { explanationTable, headTable, removalTable } from './results/explanation-tables.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
+import {
+  chosenExamples,
+  commandByTask,
+  type ExampleArguments,
+  exampleFlags,
+  refuseExamples,
+} from './flags/examples.js';
 import { refuseUnused } from './flags/checks.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, PICTURE_FLAGS } from './flags/one-input.js';
@@ -111,8 +117,17 @@ export const command = commandByTask<ExplainArguments>(
   }),
   async (flags) => {
     const isOfMany = flags.evaluate || flags.heads;
+    if (flags.evaluate && flags.heads)
+      throw new Error('--evaluate, --heads: expected one of them, received both; leave out one');
     if (isOfMany) refuseUnused(flags, OF_ONE, 'many examples (--evaluate, --heads); leave it out');
-    else refuseUnused(flags, OF_MANY, 'one question; give --evaluate or --heads, or leave it out');
+    else {
+      const remedy = 'give --evaluate or --heads, or leave it out';
+      refuseUnused(flags, OF_MANY, `one question; ${remedy}`);
+      refuseExamples(flags, remedy);
+    }
+    if (flags.heads) refuseUnused(flags, ['seed'], '--heads, which draws nothing; leave it out');
+    if (flags.output === undefined && flags.detector === undefined)
+      refuseUnused(flags, ['picture'], 'numbers without a page; add --output FILE or --detector, or leave it out');
     if (flags.output !== undefined && !flags.json)
       refuseUnused(flags, OF_NUMBERS, 'a page, which has all of them; add --json for the numbers, or leave it out');
     await useBackend(flags, 'infer');

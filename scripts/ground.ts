@@ -2,6 +2,7 @@
 import type { Argv, CommandModule } from 'yargs';
 import { type GroundedPhrase, type OneInput } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { refuseUnused } from './flags/checks.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import {
   featureFlags,
@@ -58,6 +59,8 @@ const ground: CommandModule<object, GroundArguments> = {
         '',
       ) as unknown as Argv<GroundArguments>,
   handler: async (flags) => {
+    if (flags.detector === undefined)
+      refuseUnused(flags, ['picture'], 'region features; give --detector in place of --features, or leave it out');
     await useBackend(flags, 'infer');
     const opened = await openInput(flags, { hasPictures: true });
     try {

@@ -3,7 +3,14 @@
 import { predictionOptions, readRun } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { refuseUnused } from './flags/checks.js';
-import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withStored } from './flags/examples.js';
+import {
+  commandByTask,
+  type ExampleArguments,
+  exampleFlags,
+  givenExamples,
+  refuseExamples,
+  withStored,
+} from './flags/examples.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
 import { COMPUTING_FLAGS, computingOptions, JSON_FLAG, outputFlag } from './flags/results.js';
@@ -77,13 +84,12 @@ export const command = commandByTask<PredictArguments>(
     if ((flags.question === undefined) === (flags.output === undefined)) {
       throw new Error('Give either a question (--question TEXT), or a file for the predictions (--output FILE).');
     }
-    if (flags.output === undefined)
-      refuseUnused(
-        flags,
-        ['shard', 'batchSize'],
-        'one question; give --output FILE in place of the question, or leave it out',
-      );
-    else refuseUnused(flags, ['top', ...Object.keys(ONE_INPUT_FLAGS)], 'a file of questions (--output); leave it out');
+    if (flags.output === undefined) {
+      const remedy = 'give --output FILE in place of the question, or leave it out';
+      refuseUnused(flags, ['shard', 'batchSize'], `one question; ${remedy}`);
+      refuseExamples(flags, remedy);
+    } else
+      refuseUnused(flags, ['top', ...Object.keys(ONE_INPUT_FLAGS)], 'a file of questions (--output); leave it out');
     await useBackend(flags, 'infer');
     await (flags.output === undefined ? predictOne(flags) : predictFile(flags, flags.output));
   },

@@ -11,6 +11,7 @@ import {
 } from '../src/node.js';
 import { printError } from './command-line.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { refuseUnused } from './flags/checks.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { featureFlags, type OneInputArguments, pixelsOf } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
@@ -18,8 +19,9 @@ import { flagsOf } from './flags/settings.js';
 import {
   type ComputingOptions,
   defined,
-  type PictureFeatureOptions,
   type ListenOptions,
+  PICTURE_FEATURE_OPTIONS,
+  type PictureFeatureOptions,
   SERVE_LIMITS,
 } from './flags/internal.js';
 
@@ -106,6 +108,12 @@ const serve: CommandModule<object, ServeArguments> = {
         '',
       ) as unknown as Argv<ServeArguments>,
   handler: async (flags) => {
+    if (flags.features === undefined)
+      refuseUnused(
+        flags,
+        ['pictures', ...Object.keys(PICTURE_FEATURE_OPTIONS)],
+        'a server without a store; give --features, or leave it out',
+      );
     await useBackend(flags, 'infer');
     const server = await startServer(await optionsOf(flags));
     setLogger(server.log);

@@ -24,7 +24,14 @@ import { JSON_FLAG, leftOutLines } from './flags/results.js';
 import { exitCodeOf } from './results/signal-exit.js';
 import { flagsOf, givenValues } from './flags/settings.js';
 import { inFlags } from './flags/words.js';
-import { isLauncher, joinNamedCluster, launch, WORKER_FLAGS, type WorkerArguments } from './flags/workers.js';
+import {
+  isLauncher,
+  joinNamedCluster,
+  launch,
+  refuseUnusedWorkers,
+  WORKER_FLAGS,
+  type WorkerArguments,
+} from './flags/workers.js';
 
 interface TrainArguments extends BackendArguments, WorkerArguments {
   config?: string;
@@ -93,6 +100,7 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
           'resume a stopped run',
         ) as unknown as Argv<TrainArguments>,
     handler: async (flags) => {
+      refuseUnusedWorkers(flags);
       if (isLauncher(flags) && !flags.dryRun) {
         process.exitCode = await launch(flags, await settingsOf(task, flags));
         return;

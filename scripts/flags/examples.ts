@@ -11,7 +11,9 @@ import {
   type TaskName,
   validationOptions,
 } from '../../src/node.js';
-import { flagsOf, givenValues, type Shape } from './settings.js';
+import { refuseUnused } from './checks.js';
+import { SHARED_OPTIONS } from './one-input.js';
+import { flagsOf, givenValues, type Shape, withStoredDefaults } from './settings.js';
 import { requireStoredPaths } from './internal.js';
 
 /** The flags of commands over the examples of a run, or of a task and a model. */
@@ -33,17 +35,21 @@ export function exampleFlags(
   markOf: (name: string) => string = () => '[required without --run]',
 ): Record<string, Options> {
   if (task !== undefined)
-    return withTexts(flagsOf(withoutValidation(TASK_OPTIONS[task].shape), 'Data:', markOf), LOADING);
+    return withTexts(dataFlags(withoutValidation(TASK_OPTIONS[task].shape), 'Data:', markOf), LOADING);
   const groups = Object.keys(EXAMPLE_OPTIONS).map((name) => {
     const shapes = TASK_NAMES.map((one): Shape => TASK_OPTIONS[one].shape);
     const tasks = TASK_NAMES.filter((_, i) => name in (shapes[i] as Shape));
     const group = tasks.length === TASK_NAMES.length ? 'Data:' : `Data of ${tasks.join(', ')}:`;
-    const flags = flagsOf({ [name]: EXAMPLE_OPTIONS[name] as Shape[string] }, group, markOf);
+    const flags = dataFlags({ [name]: EXAMPLE_OPTIONS[name] as Shape[string] }, group, markOf);
     return Object.entries(withTexts(flags, { ...LOADING, ...BY_TASK }));
   });
   const flags = groups.flat();
   const isCommon = ([, { group }]: (typeof flags)[number]): boolean => group === 'Data:';
   return Object.fromEntries([...flags.filter(isCommon), ...flags.filter((one) => !isCommon(one))]);
+}
+
+function dataFlags(...given: Parameters<typeof flagsOf>): Record<string, Options> {
+  return withStoredDefaults(flagsOf(...given));
 }
 
 /** Descriptions of options whose own descriptions are about training, which these commands do not do. */
@@ -67,6 +73,12 @@ function withTexts(flags: Record<string, Options>, texts: Readonly<Record<string
 /** The values of the given flags, by their camelCase names. */
 export function givenExamples(flags: object): Record<string, unknown> {
   return givenValues({ ...flags }, EXAMPLE_OPTIONS);
+}
+
+/** @throws Error naming flags of data sets that were given beside one question @param remedy what to do */
+export function refuseExamples(flags: object, remedy: string): void {
+  const names = Object.keys(EXAMPLE_OPTIONS).filter((name) => !SHARED_OPTIONS.includes(name));
+  refuseUnused(flags, names, `one question; ${remedy}`);
 }
 
 /** The flags of a command by task, and the examples of its help with the task of each; null for general examples. */

@@ -6,11 +6,10 @@ import {
   type PredictionPrecision,
   predictionOptions,
   readRun,
-  TASK_OPTIONS,
 } from '../../src/node.js';
 import { sourceOf } from './checkpoint.js';
-import { typedName } from './checks.js';
-import { flagsOf } from './settings.js';
+import { refuseUnused, typedName } from './checks.js';
+import { flagsOf, withStoredDefaults } from './settings.js';
 import { DETECTOR_DESCRIPTION } from './stores.js';
 import { type ComputingOptions, defined, PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from './internal.js';
 
@@ -54,14 +53,13 @@ export const PICTURE_FLAGS = {
   detector: { type: 'string', describe: `detects the regions of --picture: ${DETECTOR_DESCRIPTION}`, group: GROUP },
 } as const;
 
-/** Flags of answers and of features made from pictures, for commands without the flags of data sets. */
+const FEATURE_OPTIONS = Object.keys(PICTURE_FEATURE_OPTIONS);
+/** Options of a task's examples that one question has too. */
+export const SHARED_OPTIONS: readonly string[] = ['features', 'answers', ...FEATURE_OPTIONS];
+
+/** Flags of features made from pictures, for commands without the flags of data sets. */
 export function featureFlags(group: string): ReturnType<typeof flagsOf> {
-  const { answers } = TASK_OPTIONS.vqa.shape;
-  const ofPictures = Object.entries(flagsOf(PICTURE_FEATURE_OPTIONS, group)).map(
-    ([flag, option]) =>
-      [flag, { ...option, defaultDescription: `the run's, else ${option.defaultDescription}` }] as const,
-  );
-  return { ...flagsOf({ answers }, group), ...Object.fromEntries(ofPictures) };
+  return withStoredDefaults(flagsOf(PICTURE_FEATURE_OPTIONS, group));
 }
 
 export interface OneInputArguments extends Partial<PictureFeatureOptions>, Omit<ComputingOptions, 'batchSize'> {
@@ -143,6 +141,7 @@ async function openPicture(
 ): Promise<AnyOneInput> {
   if (features !== undefined)
     throw new Error('Give either features (--features) or a detector (--detector), not both.');
+  refuseUnused(rest, ['image', ...FEATURE_OPTIONS], 'a picture with a detector; leave it out');
   if (picture.length === 0) throw new Error('Give the picture for the detector (--picture FILE).');
   const { input, close } = await openQuestion({
     ...{ model: sourceOf(rest), pictures: picture, text, detector, allowFreshWeights },

@@ -32,6 +32,15 @@ export function flagsOf(
   );
 }
 
+/** Flags of options that a run stores: its values apply before the defaults. */
+export function withStoredDefaults(flags: Record<string, Options>): Record<string, Options> {
+  const entries = Object.entries(flags).map(([flag, option]): [string, Options] => {
+    const { defaultDescription: fallback } = option;
+    return [flag, fallback === undefined ? option : { ...option, defaultDescription: `the run's, else ${fallback}` }];
+  });
+  return Object.fromEntries(entries);
+}
+
 /** Help text of an option. */
 export interface OptionDescription {
   name: string;

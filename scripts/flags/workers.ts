@@ -11,6 +11,7 @@ import {
   type RunSettings,
 } from '../../src/node.js';
 import { type BackendArguments } from './backend.js';
+import { refuseUnused } from './checks.js';
 import { flagsOf } from './settings.js';
 import { JOIN_OPTIONS, LAUNCH_OPTIONS, RUN_FILE } from './internal.js';
 
@@ -31,6 +32,13 @@ export interface WorkerArguments {
   maxRestarts?: number;
   workerTimeout?: number;
   exchangePrecision?: JoinOptions['wire'];
+}
+
+/** @throws Error naming flags of workers that were given where there is one process */
+export function refuseUnusedWorkers(flags: WorkerArguments): void {
+  if (flags.workers !== undefined || process.env['TF_CONFIG'] !== undefined) return;
+  const names = ['maxRestarts', 'workerTimeout', 'exchangePrecision'];
+  refuseUnused(flags, names, 'one process; give --workers, or leave it out');
 }
 
 /** Whether this process only starts the workers. */

@@ -168,7 +168,7 @@ test('help says where the options of examples are required, and what a run or mo
       expect(help).toMatch(/--answers +list of answers \(\.txt, \.json\); default: the model's +\[string\]/);
       expect(help).toMatch(/--vocabulary +vocab\.txt; default: the model's +\[string\]/);
     }
-  for (const command of ['serve', 'ground'])
+  for (const command of ['serve', 'ground', 'predict', 'evaluate vqa', 'explain nlvr2'])
     expect(await helpOf(command)).toMatch(/--cells .*\[default: the run's, else 8\]/);
   expect(await helpOf('predict')).toMatch(/--top .*\[default: 5; all classes and all choices\]/);
 });

@@ -81,6 +81,50 @@ function fixture(name: string): {
       '--shard: of no use for one question; give --output FILE in place of the question, or leave it out',
     ],
     [
+      ['predict', '--question', 'a', '--questions', 'q.json', '--max-regions', '3'],
+      '--questions, --max-regions: of no use for one question; give --output FILE in place of the question, or leave it out',
+    ],
+    [
+      ['explain', 'nlvr2', '--statement', 'a', '--data', 'dev.json'],
+      '--data: of no use for one question; give --evaluate or --heads, or leave it out',
+    ],
+    [['explain', '--evaluate', '--heads'], '--evaluate, --heads: expected one of them, received both; leave out one'],
+    [['explain', '--heads', '--seed', '1'], '--seed: of no use for --heads, which draws nothing; leave it out'],
+    [
+      ['explain', '--question', 'a', '--picture', 'a.jpg'],
+      '--picture: of no use for numbers without a page; add --output FILE or --detector, or leave it out',
+    ],
+    [
+      ['ground', '--sentence', 'a', '--phrase', 'a', '--picture', 'a.jpg', '--features', 'a.npy'],
+      '--picture: of no use for region features; give --detector in place of --features, or leave it out',
+    ],
+    [
+      [
+        'ground',
+        '--sentence',
+        'a',
+        '--phrase',
+        'a',
+        '--picture',
+        'a',
+        '--detector',
+        'b',
+        '--image',
+        '4',
+        '--backend',
+        'cpu',
+      ],
+      '--image: of no use for a picture with a detector; leave it out',
+    ],
+    [
+      ['serve', '--run', 'a', '--pictures', 'b', '--grid', '3'],
+      '--pictures, --grid: of no use for a server without a store; give --features, or leave it out',
+    ],
+    [
+      ['train', 'nlvr', '--max-restarts', '2'],
+      '--max-restarts: of no use for one process; give --workers, or leave it out',
+    ],
+    [
       ['predict', '--question', 'a', '--backend', 'cpu'],
       'Give the region features of the image (--features); `visualbert ask` takes a picture instead.',
     ],
