@@ -1,6 +1,9 @@
 // Linked into the prebuilt addons (tools/build-platform.mjs), so that they run where TensorFlow's libraries do. glibc 2.34 moved the functions
 // of libpthread and gave them new versions, which a linker on a newer system would ask for; they are the same functions under the first version.
 #include <pthread.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <unwind.h>
 
 #if defined(__x86_64__)
@@ -27,6 +30,9 @@ USE_FIRST_VERSION(int, __pthread_key_create, (pthread_key_t * key, void (*end)(v
 USE_FIRST_VERSION(int, pthread_key_delete, (pthread_key_t key), (key))
 USE_FIRST_VERSION(void*, pthread_getspecific, (pthread_key_t key), (key))
 USE_FIRST_VERSION(int, pthread_setspecific, (pthread_key_t key, const void* value), (key, value))
+
+// Before glibc 2.33 a function of headers. Where pointers have 64 bits, the kernel and glibc have one form of `stat`.
+extern "C" HIDDEN int fstat(int descriptor, struct stat* file) { return static_cast<int>(syscall(SYS_fstat, descriptor, file)); }
 
 // glibc 2.32 says here that a process has one thread, which spares libstdc++ atomic counters. Node never has one.
 extern "C" {
