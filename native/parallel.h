@@ -109,7 +109,7 @@ class ThreadPool {
   const std::function<void(int64_t, int64_t, int)>* work_ = nullptr;
   int64_t count_ = 0, chunk_ = 1;
   std::atomic<int64_t> next_{0};
-  static constexpr int kSpins = 1000, kYields = 1000;  // some 20 microseconds, and some 300
+  static constexpr int kSpins = 1000, kYields = 1000;  // some 20 microseconds, and some 600 where no other thread wants the core
   std::atomic<int> active_{0};         // pool threads in the current loop
   bool is_open_ = false;
   std::atomic<uint64_t> round_{0};

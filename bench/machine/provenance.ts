@@ -4,8 +4,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { instructions, processorName } from '../../src/doctor/machine.js';
-import type { Wheel } from '../../src/engine/install/wheel-table.js';
-import { currentHost } from '../../src/engine/install/wheel-table.js';
+import { currentHost, type Wheel } from '../../src/engine/install/wheel-table.js';
 import { gigabytes } from '../../src/words.js';
 
 /**

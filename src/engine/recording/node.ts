@@ -1,5 +1,5 @@
 // A value inside a recording, and the part of the recording that variables and in-place updates use.
-import type { NativeGraph, OperationAttribute, OutputNumber } from '../load/addon.js';
+import { TF_ATTR, type NativeGraph, type OperationAttribute, type OutputNumber } from '../load/addon.js';
 import { EngineError } from '../../errors.js';
 import type { Dependencies } from './dependencies.js';
 import type { Lazy } from './lazy.js';
@@ -112,4 +112,15 @@ export interface InPlaceUpdate {
 export function only({ nodes: [node] }: { nodes: readonly Node[] }): Node {
   if (node === undefined) throw new EngineError('an operation without output cannot be used as a value');
   return node;
+}
+
+/** The output of an operation whose shape TensorFlow cannot infer, with that shape. */
+export function shapedOutput(
+  recording: Recorder,
+  type: string,
+  inputs: readonly OutputNumber[],
+  shape: readonly number[],
+): OutputNumber {
+  const values = recording.output(type, inputs, []);
+  return recording.output('EnsureShape', [values], [{ name: 'shape', type: TF_ATTR.shape, value: shape }]);
 }

@@ -3,7 +3,7 @@ import { isSameShape } from '../../shapes.js';
 import { TF_ATTR, type OutputNumber } from '../load/addon.js';
 import { Lazy } from './lazy.js';
 import { rowsInFile } from './table-in-file.js';
-import type { Node, Origin, PackedProduct, Recorder } from './node.js';
+import { type Node, type Origin, type PackedProduct, type Recorder, shapedOutput } from './node.js';
 import type { OperationTable } from './operation-traits.js';
 import type { PredictionPrecision } from '../../precision.js';
 
@@ -27,10 +27,7 @@ export const PREDICTION_OPERATIONS: OperationTable = {
 
 /** A matrix given by its packed bytes; operations that are no products read it unpacked. */
 export function packedMatrix(recording: Recorder, shape: number[], packed: OutputNumber): Node {
-  const unpacked = new Lazy(() => {
-    const values = recording.output('VisualbertUnpack', [packed], []);
-    return recording.output('EnsureShape', [values], [{ name: 'shape', type: TF_ATTR.shape, value: shape }]);
-  });
+  const unpacked = new Lazy(() => shapedOutput(recording, 'VisualbertUnpack', [packed], shape));
   return { ...recording.value(shape, 'float32', unpacked), packed };
 }
 
@@ -59,16 +56,16 @@ export class PackedProducts {
     const { recording } = this;
     const { x, withGelu } = product;
     const joins = (other: PackedProduct): boolean =>
-      other === product || (other.bias !== null && other.withGelu === withGelu);
-    const together = new Set([product, ...(this.waiting.get(x) ?? [])].filter(joins));
-    const biases = [...together].map(
+      other !== product && other.bias !== null && other.withGelu === withGelu;
+    const together = [product, ...[...(this.waiting.get(x) ?? [])].filter(joins)];
+    const biases = together.map(
       ({ bias, shape: [, width = 0] }) =>
         (bias ?? recording.constant(new Float32Array(width), [width], 'float32')).full.value,
     );
-    const matrices = [...together].map(({ packed }) => packed);
+    const matrices = together.map(({ packed }) => packed);
     const gelu = { name: 'gelu', type: TF_ATTR.int, value: withGelu ? 1 : 0 };
     const { nodes } = recording.operation('VisualbertPackedProducts', [x.full.value, matrices, biases], [gelu]);
-    [...together].forEach((added, index) => {
+    together.forEach((added, index) => {
       this.waiting.get(x)?.delete(added);
       this.outputs.set(added, (nodes[index] as Node).full.value);
     });
