@@ -19,6 +19,9 @@ const WRITE_PIECE = 1 << 20;
 /** A flush to disk starts after this many bytes, in parallel with further writes, so that `close` has little left to flush. */
 const SYNC_EVERY = 64 << 20;
 
+/** Sources are open until they are closed: Node would close the handle of a forgotten one at an arbitrary time, with a warning. */
+const OPEN_HANDLES = new Set<FileHandle>();
+
 /** What a path leads to. */
 function kindOf(stats: Stats): string {
   if (stats.isFile()) return 'a file';
@@ -56,6 +59,7 @@ export async function readWhole(path: string): Promise<Buffer> {
 export async function openFile(path: string): Promise<ByteSource> {
   await requireFile(path);
   const handle = await open(path, 'r').catch(unreadable(path));
+  OPEN_HANDLES.add(handle);
   const { size } = await handle.stat();
   const requireInside = (offset: number, length: number): void => {
     if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
@@ -87,7 +91,10 @@ export async function openFile(path: string): Promise<ByteSource> {
       await readInto(bytes, offset);
       return bytes;
     },
-    close: () => handle.close(),
+    close: () => {
+      OPEN_HANDLES.delete(handle);
+      return handle.close();
+    },
   };
 }
 

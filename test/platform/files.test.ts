@@ -2,6 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,6 +22,7 @@ import {
   removeFile,
   writeTextAtomic,
 } from '../../src/platform/node.js';
+import { openFiles } from '../helpers/files/open-files.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 let folder: string;
@@ -97,6 +101,22 @@ describe('openSource of a file', () => {
     await source.close();
     await expect(openSource(folder)).rejects.toThrow(/expected a file, found a folder/);
     await expect(openSource(join(folder, 'nothing'))).rejects.toThrow('nothing: cannot be read: no such file');
+  });
+
+  (process.platform === 'linux' ? test : test.skip)('stays open when it is forgotten, until it is closed', async () => {
+    const path = join(folder, 'forgotten.bin');
+    writeFileSync(path, Uint8Array.of(1));
+    const kept = await openSource(path);
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    await openSource(path);
+    for (let i = 0; i < 3; i++) {
+      collect();
+      await setImmediate();
+    }
+    expect(openFiles(path)).toEqual([path, path]);
+    await kept.close();
+    expect(openFiles(path)).toEqual([path]);
   });
 
   const hasFifos = process.platform !== 'win32';
