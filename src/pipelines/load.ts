@@ -19,7 +19,7 @@ import type { PipelineDefinition, PipelineHead } from './head.js';
 import { requireInput } from './input.js';
 import { imagesOf, isSourced, readRegions } from './regions.js';
 import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
-import { warnAboutAnswerOrder, warnAboutBoxes } from './warnings.js';
+import { warnAboutBoxes } from './warnings.js';
 import { defined, shown } from '../options.js';
 import type { ForwardPass } from '../inference/forward-pass.js';
 
@@ -107,7 +107,6 @@ async function readParts<T extends PipelineName>(
     }),
   );
   requireWidth(files.where, processor, detector);
-  warnAboutAnswerOrder(config, processor);
   const head = createHead(task, definition, config, processor, detector);
   const weights = { allowFreshWeights: freshWeightsOfAnswers(allowFreshWeights) };
   return { processor, head, ...(await passes.load(definition.Model, files, { ...hub, ...weights })) };

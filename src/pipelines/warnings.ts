@@ -1,5 +1,4 @@
 // Warns of inputs with the right shape but a wrong meaning, which cost tens of points of accuracy without an error.
-import type { VisualBertConfig } from '../config/config.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { warnOnce } from '../logger.js';
 import type { EncodedText } from '../processing/batch.js';
@@ -20,18 +19,6 @@ export function warnAboutMaskSlot({ ids }: EncodedText, { tokenizer, task }: Vis
   warnOnce(
     `visual-question-answering: the text has no [MASK] before the last [SEP], where the head reads the answer (text form ${task}). ` +
       "Checkpoints of the authors and of this package were trained with it; use textForm: 'vqa' unless this one was not",
-  );
-}
-
-/** Warns of a list of answers in another order than the checkpoint's config.json. */
-export function warnAboutAnswerOrder({ id2label }: VisualBertConfig, { answers }: VisualBertProcessor): void {
-  const named = Object.entries(id2label).filter(([id, label]) => label !== `LABEL_${id}`);
-  const other = named.find(([id, label]) => answers?.answers[Number(id)] !== label);
-  if (answers === null || other === undefined) return;
-  const [id, label] = other;
-  warnOnce(
-    `answers: class ${id} is ${JSON.stringify(answers.answers[Number(id)])} in the given list and ${JSON.stringify(label)} in the checkpoint's ` +
-      'config.json; leave the list out, unless the config.json is wrong',
   );
 }
 

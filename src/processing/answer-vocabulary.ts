@@ -1,6 +1,7 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
 import { counted } from '../words.js';
 import { ConfigError, DataError, errorMessage } from '../errors.js';
+import { warnOnce } from '../logger.js';
 import { bestClasses } from '../scores.js';
 import { normaliseAnswer } from './answer-normalisation.js';
 import { requireKinds } from '../options.js';
@@ -229,6 +230,22 @@ export function requireNamedAnswers(
   throw new DataError(
     `${name}: the answers of another model: expected the ${named.length} that the checkpoint's config.json names (id2label), among them ${firstOf(absent)}, ` +
       `received ${firstOf(foreign)} in their place; leave the list out`,
+  );
+}
+
+/** Warns of a list with the answers that a config.json names in another order, which one of the two must have wrong. */
+export function warnAboutAnswerOrder(
+  { answers }: AnswerVocabulary,
+  id2label: VqaHeadTraits['id2label'],
+  name: string,
+): void {
+  const named = Object.entries(id2label).filter(([id, label]) => label !== `LABEL_${id}`);
+  const other = named.find(([id, label]) => answers[Number(id)] !== label);
+  if (other === undefined) return;
+  const [id, label] = other;
+  warnOnce(
+    `${name}: class ${id} is ${JSON.stringify(answers[Number(id)])} in the given list and ${JSON.stringify(label)} in the checkpoint's ` +
+      'config.json; leave the list out, unless the config.json is wrong',
   );
 }
 

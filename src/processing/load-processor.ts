@@ -32,6 +32,7 @@ import {
   requireAuthorsAnswers,
   requireNamedAnswers,
   type VqaHeadTraits,
+  warnAboutAnswerOrder,
 } from './answer-vocabulary.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
 import { defined, shown } from '../options.js';
@@ -220,7 +221,9 @@ async function loadAnswers(given: string | readonly string[], config: Json): Pro
       `${name}: expected answers for ${counted(classes, 'class', 'classes')}, received ${counted(answers.size, 'answer')}; use the list that the model was trained with`,
     );
   }
-  requireNamedAnswers(answers, labelsOf(config) ?? {}, name);
+  const labels = labelsOf(config) ?? {};
+  requireNamedAnswers(answers, labels, name);
+  warnAboutAnswerOrder(answers, labels, name);
   return answers;
 }
 

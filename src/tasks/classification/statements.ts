@@ -1,6 +1,8 @@
 // Statements about pictures as two classes, False and True: accuracy, consistency and the CSV of NLVR2's leaderboard.
 import { writeTextAtomic } from '#platform';
 import { scoreNlvr } from '../../metrics/nlvr.js';
+import { warnOnce } from '../../logger.js';
+import type { VisualBertProcessor } from '../../processing/processor.js';
 import type { Statement } from '../../records/nlvr.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
 import { mapSplits, type Splits } from '../shared/datasets.js';
@@ -42,6 +44,7 @@ export async function openStatements(
 ): Promise<OpenedTask<StatementExample>> {
   const texts = (): string[] => splits.records.map(({ sentence }) => sentence);
   const processor = await taskProcessor(name, options, context, texts);
+  if (context.purpose !== 'train') warnAboutClassOrder(name, processor, context);
   return openedWith(await taskRegions(features, options, context), (source) =>
     classificationTask({
       name,
@@ -53,6 +56,15 @@ export async function openStatements(
       context,
       judge: statementJudge(name === 'nlvr2'),
     }),
+  );
+}
+
+/** Warns of a checkpoint that names the classes in the other order: each of its answers counts as the opposite. */
+function warnAboutClassOrder(name: string, { answers }: VisualBertProcessor, { model }: TaskContext): void {
+  if (answers?.answers[0]?.toLowerCase() !== 'true') return;
+  warnOnce(
+    `task ${name}: class 1 is "True", as in the authors' checkpoints, and ${model} names class 0 "${answers.answers[0]}" (id2label of its ` +
+      'config.json); unless that is wrong, its answers count as their opposites: train a head with this task, or use task classification',
   );
 }
 

@@ -1,10 +1,17 @@
 // Own questions: answers of the data with their scores.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { setLogger } from '../../../src/logger.js';
 import { openTask } from '../../../src/tasks/open-task.js';
+import { useBackend } from '../../helpers/backend.js';
 import { ownDataFolder, TRAIN_CONTEXT } from '../../helpers/files/own-data.js';
+import { writeCheckpoint } from '../../helpers/models/pipeline-models.js';
 
 const { features, file } = ownDataFolder();
 const seeding = { seed: 0, epoch: 0, training: true };
+
+await useBackend();
 
 describe('own questions', () => {
   test('answers questions with the scores of the data', async () => {
@@ -31,6 +38,30 @@ describe('own questions', () => {
       { text: 'How many?', expected: '2', predicted: '3', correct: 0.3 },
       { text: 'Is it?', expected: 'yes', predicted: 'yes', correct: 1 },
     ]);
+  });
+
+  test('warns of a list in another order than the classes of the evaluated model', async () => {
+    const id2label = { 0: 'red', 1: 'yes', 2: 'no' };
+    const model = await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label } });
+    const data = file({ question: 'Is it red?', image: 1, answers: ['yes'] });
+    const warnings: string[] = [];
+    setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
+    for (const purpose of ['evaluate', 'predict'] as const) {
+      for (const [list, expected] of [
+        ['red\nyes\nno', []],
+        [
+          'red\nno\nyes',
+          ['class 1 is "no" in the given list and "yes" in the checkpoint\'s config.json; leave the list'],
+        ],
+      ] as const) {
+        warnings.length = 0;
+        const answers = join(model, `${purpose}-${expected.length}.txt`);
+        writeFileSync(answers, list);
+        await (await openTask('answering', { data, features, answers }, { purpose, model })).close();
+        expect(warnings).toEqual(expected.map((text) => expect.stringContaining(`${answers}: ${text}`)));
+      }
+    }
+    setLogger(null);
   });
 
   test('refuses questions without answers to train on', async () => {

@@ -2,9 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { setLogger } from '../../../src/logger.js';
 import { scoreNlvr } from '../../../src/metrics/nlvr.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
+import { useBackend } from '../../helpers/backend.js';
+import { writeCheckpoint } from '../../helpers/models/pipeline-models.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
@@ -18,6 +21,8 @@ const logits = (labels: boolean[]): Record<string, RawTensor> => ({
     data: Float32Array.from(labels.flatMap((label) => (label ? [0, 1] : [1, 0]))),
   },
 });
+
+await useBackend();
 
 describe('statement tasks', () => {
   testWithData(
@@ -82,6 +87,30 @@ describe('statement tasks', () => {
     await expect(
       openTask('nlvr2', { data: path, features: '/nowhere.tsv' }, { purpose: 'train', model: null }),
     ).rejects.toThrow('/nowhere.tsv: no such file or folder');
+  });
+
+  test('warns of a checkpoint whose classes are in the other order', async () => {
+    const data = join(folder, 'ordered.json');
+    writeFileSync(
+      data,
+      JSON.stringify({ identifier: '1-0', sentence: 's', structured_rep: [[], [], []], label: 'true' }),
+    );
+    const warnings: string[] = [];
+    setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
+    for (const [id2label, expected] of [
+      [{ 0: 'True', 1: 'False' }, ['names class 0 "True" (id2label of its config.json)']],
+      [{ 0: 'False', 1: 'True' }, []],
+      [{ 0: 'LABEL_0', 1: 'LABEL_1' }, []],
+    ] as const) {
+      warnings.length = 0;
+      const model = await writeCheckpoint('VisualBertForVisualReasoning', {
+        task: 'nlvr',
+        config: { id2label, visualEmbeddingDim: 19 },
+      });
+      await (await openTask('nlvr', { data }, { purpose: 'evaluate', model })).close();
+      expect(warnings).toEqual(expected.map((text) => expect.stringContaining(text)));
+    }
+    setLogger(null);
   });
 
   test('asks for labels where they are needed', async () => {
