@@ -13,9 +13,13 @@ export const EXPLANATION_METHODS = ['attention', 'rollout', 'relevance', 'leave-
 /** Names of the methods of explanation. */
 export type ExplanationMethod = (typeof EXPLANATION_METHODS)[number];
 
-/** Whether the scores of a method do not depend on the answer. Its source is written into pages: it uses nothing from outside itself. */
-export function isAnswerFree(method: string): boolean {
-  return method === 'attention' || method === 'rollout';
+/**
+ * The position whose attention a method shows, in words: one for all answers, except where each choice is read in a sequence of its own. Null
+ * for the methods that explain a score. Its source is written into pages: it uses nothing from outside itself.
+ */
+export function attendingPosition(method: string, task: string, answer: string): string | null {
+  if (method !== 'attention' && method !== 'rollout') return null;
+  return `the position from which ${task === 'visual-multiple-choice' ? `“${answer}” is` : 'answers are'} read`;
 }
 
 const index = (): z.ZodNumber => wholeNumber(0);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, type Page } from 'playwright-core';
+import { attendingPosition } from '../../src/explain/contract.js';
 import { explain } from '../../src/explain/explain.js';
 import { type PageData, pageDataOf } from '../../src/explain/page/data.js';
 import { explanationPage } from '../../src/explain/page/page.js';
@@ -54,6 +55,18 @@ beforeAll(async () => {
   await choose.dispose();
 });
 let relevance: number[] = [];
+
+test('attention is named as that of the answer where each is read in a sequence of its own', () => {
+  const { vcr, vqa } = pages as Record<'vcr' | 'vqa', PageData>;
+  const rollouts = ({ subjects }: PageData): number => new Set(subjects.map(({ rollout }) => `${rollout}`)).size;
+  expect([rollouts(vqa), rollouts(vcr)]).toEqual([1, 3]);
+  const reader = ({ task }: PageData, method: string): string | null => attendingPosition(method, task, 'a dog');
+  for (const method of ['attention', 'rollout']) {
+    expect(reader(vqa, method)).toBe('the position from which answers are read');
+    expect(reader(vcr, method)).toBe('the position from which “a dog” is read');
+  }
+  for (const method of ['relevance', 'leave-out']) expect(reader(vcr, method)).toBeNull();
+});
 
 test('the page is one file, and what a person wrote stays text', () => {
   const html = explanationPage(pages['vqa'] as PageData);
@@ -162,7 +175,24 @@ test('its rows are those of explain()', () => {
     const words = await choices.textContent('#words');
     await choices.locator('#answers button').nth(1).click();
     expect(await choices.textContent('#words')).not.toBe(words);
+    const labels = await choices.locator('#answers b').allTextContents();
+    for (const method of ['attention', 'rollout']) {
+      await choices.selectOption('#method', method);
+      for (const chosen of [0, 2]) {
+        await choices.locator('#answers button').nth(chosen).click();
+        expect(await choices.textContent('#from')).toContain(
+          `How much the position from which “${labels[chosen]}” is read attends to each word and region.`,
+        );
+      }
+      expect(await choices.textContent('#note')).toMatch(/ Each answer has its own\.$/);
+    }
     await choices.close();
+    const question = await open('vqa');
+    for (const method of ['attention', 'rollout']) {
+      await question.selectOption('#method', method);
+      expect(await question.textContent('#note')).toMatch(/ (?:They do|It does) not depend on the answer\.$/);
+    }
+    await question.close();
   });
 
   test.each([

@@ -9,15 +9,19 @@ import type { PageElements } from './elements.js';
 export function showExplanation(
   data: PageData,
   elements: PageElements,
-  isAnswerFree: (method: string) => boolean,
+  attendingPosition: (method: string, task: string, answer: string) => string | null,
 ): void {
   const { find, create, largestOf } = elements;
+  const hasOwnSequences = data.task === 'visual-multiple-choice';
   const NOTES: Record<string, string> = {
     relevance: 'Attention weighted by the gradient of the answer’s score, through all layers (Chefer et al. 2021).',
-    rollout:
-      'Attention through all layers, residuals included (Abnar and Zuidema 2020). It does not depend on the answer.',
+    rollout: `Attention through all layers, residuals included (Abnar and Zuidema 2020). ${
+      hasOwnSequences ? 'Each answer has its own.' : 'It does not depend on the answer.'
+    }`,
     'leave-out': 'How far the answer’s probability falls without the word or region; blue: it rises.',
-    attention: 'Attention probabilities of one layer. They do not depend on the answer.',
+    attention: `Attention probabilities of one layer. ${
+      hasOwnSequences ? 'Each answer has its own.' : 'They do not depend on the answer.'
+    }`,
   };
   const state = { subject: 0, method: 'relevance', layer: 0, head: -1, row: 0 };
 
@@ -130,9 +134,11 @@ export function showExplanation(
     showWords(row, rows.length > 1);
     elements.showRegions(regions, row.slice(words.length));
     const word = state.row === 0 ? null : `the word “${words[state.row - 1] ?? ''}”`;
-    const about = isAnswerFree(state.method)
-      ? `How much ${word ?? 'the position from which answers are read'} attends to each word and region.`
-      : `What ${word ?? `the answer “${label}”`} has to do with each word and region.`;
+    const attending = attendingPosition(state.method, data.task, label);
+    const about =
+      attending !== null
+        ? `How much ${word ?? attending} attends to each word and region.`
+        : `What ${word ?? `the answer “${label}”`} has to do with each word and region.`;
     const way =
       rows.length > 1 ? ' Choose a word to see what it attends to; choose it again, or press Escape, to go back.' : '';
     find('from').textContent = about + way;

@@ -2,7 +2,7 @@
 import { writeTextAtomic } from '#platform';
 import { html } from '../../html/escape.js';
 import { htmlPage } from '../../html/page.js';
-import { isAnswerFree } from '../contract.js';
+import { attendingPosition } from '../contract.js';
 import { showExplanation } from './client.js';
 import type { PageData } from './data.js';
 import { createPageElements } from './elements.js';
@@ -73,6 +73,6 @@ export function explanationPage(data: PageData): string {
       </section>
     </main>
   `;
-  const script = `(${showExplanation.toString()})(${json}, (${createPageElements.toString()})(), ${isAnswerFree.toString()})`;
+  const script = `(${showExplanation.toString()})(${json}, (${createPageElements.toString()})(), ${attendingPosition.toString()})`;
   return htmlPage({ title: data.text, body, style: EXPLANATION_STYLE, script });
 }

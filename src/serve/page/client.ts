@@ -10,12 +10,12 @@ export interface ClientParts {
   requests: PageRequests;
   pictures: PagePictures;
   groupsOf: (answer: Record<string, unknown>) => AnswerGroup[];
-  /** Whether the scores of a method do not depend on the answer. */
-  isAnswerFree: (method: string) => boolean;
+  /** The position whose attention a method shows, in words; null for other methods. */
+  attendingPosition: (method: string, task: string, answer: string) => string | null;
 }
 
 /** Fills the page. Its source is sent to the browser, so it must not use anything from outside. */
-export function runPage({ elements, requests, pictures, groupsOf, isAnswerFree }: ClientParts): void {
+export function runPage({ elements, requests, pictures, groupsOf, attendingPosition }: ClientParts): void {
   const { json } = requests;
   const { find, create, percent, largestOf } = elements;
   const FIELD_NAMES: Record<string, string> = {
@@ -103,9 +103,11 @@ export function runPage({ elements, requests, pictures, groupsOf, isAnswerFree }
       pictures.drawn(),
       images.flatMap(({ regions }) => regions.map(({ score }) => score)),
     );
-    find('from').textContent = isAnswerFree(method)
-      ? 'How much the position from which answers are read attends to each word and region.'
-      : `What “${answer.label}” (${percent(answer.score)}) has to do with each word and region; blue speaks against it.`;
+    const attending = attendingPosition(method, model.task, answer.label);
+    find('from').textContent =
+      attending !== null
+        ? `How much ${attending} attends to each word and region.`
+        : `What “${answer.label}” (${percent(answer.score)}) has to do with each word and region; blue speaks against it.`;
   };
 
   const explain = async (): Promise<void> => {

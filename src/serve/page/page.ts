@@ -5,7 +5,7 @@ import { EXPLANATION_STYLE } from '../../explain/page/style.js';
 import { html } from '../../html/escape.js';
 import { servedPage } from '../../html/page.js';
 import { BASE_STYLE } from '../../html/stylesheet.js';
-import { isAnswerFree } from '../../explain/contract.js';
+import { attendingPosition } from '../../explain/contract.js';
 import { groupsOf } from './answer-groups.js';
 import { runPage } from './client.js';
 import { createPagePictures } from './pictures.js';
@@ -81,7 +81,7 @@ const SCRIPT_TEXT = `(() => {
   const elements = (${createPageElements.toString()})();
   const requests = (${createPageRequests.toString()})(() => { elements.find('login').hidden = false; });
   const pictures = (${createPagePictures.toString()})(elements, requests);
-  (${runPage.toString()})({ elements, requests, pictures, groupsOf: ${groupsOf.toString()}, isAnswerFree: ${isAnswerFree.toString()} });
+  (${runPage.toString()})({ elements, requests, pictures, groupsOf: ${groupsOf.toString()}, attendingPosition: ${attendingPosition.toString()} });
 })();`;
 
 /** Adds the page. */
