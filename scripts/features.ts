@@ -17,8 +17,8 @@ import { command as extract } from './features/extract.js';
 import { JSON_FLAG, outputFlag, RESUMED_OUTPUT_FLAG } from './flags/results.js';
 import { flagsOf } from './flags/settings.js';
 import { shardFlag, shardOf } from './flags/shard.js';
-import { HALF_FLAG, storedDetectorText } from './flags/stores.js';
-import { defined, PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from './flags/internal.js';
+import { HALF_FLAG } from './flags/stores.js';
+import { defined, detectorText, PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from './flags/internal.js';
 
 interface FeatureArguments extends Partial<PictureFeatureOptions> {
   features: string[];
@@ -73,7 +73,7 @@ async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<voi
   const { name, images, dim, regions, withBoxes, detector, read, problems } = report;
   const lines = [
     name,
-    `${counted(images, 'image')}, feature width ${dim}${detector === null ? '' : `, by ${storedDetectorText(detector)}`}`,
+    `${counted(images, 'image')}, feature width ${dim}${detector === null ? '' : `, regions of ${detectorText(detector)}`}`,
     `${read} read: ${regions.min} to ${regions.max} regions, ${regions.mean.toFixed(1)} on average; boxes in ${withBoxes}`,
     ...problems,
     ...(problems.length === 0 ? [] : [counted(problems.length, 'problem')]),

@@ -14,8 +14,8 @@ import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backe
 import { shardFlag, shardOf } from '../flags/shard.js';
 import { JSON_FLAG, reasonLines, RESUMED_OUTPUT_FLAG } from '../flags/results.js';
 import { flagsOf, givenValues } from '../flags/settings.js';
-import { DETECTOR_DESCRIPTION, storedDetectorText } from '../flags/stores.js';
-import { EXTRACT_OPTIONS } from '../flags/internal.js';
+import { DETECTOR_DESCRIPTION } from '../flags/stores.js';
+import { detectorText, EXTRACT_OPTIONS } from '../flags/internal.js';
 
 interface ExtractArguments extends BackendArguments, Pick<ExtractOptions, keyof typeof EXTRACT_OPTIONS> {
   pictures: string[];
@@ -68,7 +68,7 @@ function extractionText(made: Extraction, output: string): string {
     ...ignored.map(ignoredText),
     ...(badImages.length === 0 ? [] : [`left out ${counted(badImages.length, 'picture')}:`]),
     ...reasonLines(badImages.map(({ reason }) => reason)),
-    `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from earlier runs` : ''}, feature width ${dim}, by ${storedDetectorText(detector)}`,
+    `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from earlier runs` : ''}, feature width ${dim}, regions of ${detectorText(detector)}`,
     ...(isFinished ? [`written to ${output}`] : []),
   ].join('\n');
 }

@@ -59,7 +59,7 @@ function detectorOf(sources: readonly RegionFeatureSource[]): StoredDetector | u
 export function warnAboutMixture(first: RegionFeatureSource, other: RegionFeatureSource): void {
   if (!first.detector || !other.detector || isSameDetector(first.detector, other.detector) !== false) return;
   warnOnce(
-    `${other.name}: its regions were found by ${detectorText(other.detector)}, those of ${first.name} by ${detectorText(first.detector)}; use one detector for all`,
+    `${other.name}: has regions of ${detectorText(other.detector)}, and ${first.name} those of ${detectorText(first.detector)}; use one detector for all`,
   );
 }
 

@@ -174,7 +174,7 @@ function requireWidth(
   if (dim === undefined || dim === visualEmbeddingDim || dim + BOX_FEATURE_DIM === visualEmbeddingDim) return;
   const pixels = detector?.pixels === undefined ? trainedWith?.pixels : undefined;
   throw new ConfigError(
-    `detector: expected regions ${visualEmbeddingDim} wide for ${where}, received ${dim} from the detector ${detector?.name ?? 'of your own'}; ` +
+    `detector: expected regions ${visualEmbeddingDim} wide for ${where}, received ${dim} from ${typeof detector?.name === 'string' ? `the detector ${detector.name}` : 'a detector without a name'}; ` +
       (pixels === undefined
         ? `use the detector that it was trained with${trainedWith === null ? '' : `, ${detectorText(trainedWith)}`}`
         : `it was trained with pixel features: give pixelDetector(detector, { cells: ${pixels.cells}, look: '${pixels.look}' }), or open the detector with openPictureDetector`),

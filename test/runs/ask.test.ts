@@ -139,7 +139,7 @@ describe('openQuestion', () => {
     );
     const loaded = await RegionDetector.fromPretrained(inRoot('unnamed'));
     await expect(pipeline('visual-question-answering', model, { detector: loaded })).rejects.toThrow(
-      /from the detector of your own; .*pixelDetector\(detector, \{ cells: 2, look: 'colors' \}\)/,
+      /from a detector without a name; .*pixelDetector\(detector, \{ cells: 2, look: 'colors' \}\)/,
     );
     await loaded.dispose();
     writeFileSync(settings, JSON.stringify({ ...saved, detector: { name: null, weights: 'e'.repeat(64) } }));

@@ -1,5 +1,5 @@
 // `visualbert features extract`, killed again and again: no picture is lost or stored twice.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -52,7 +52,7 @@ const KILLS = [1, 5, 6, 13, 20];
     const undisturbed = await visualbert(args(whole));
     expect(undisturbed).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^24 images, feature width 20, by mmf-x101 .*\nwritten to /),
+      stdout: expect.stringMatching(/^24 images, feature width 20, regions of mmf-x101 .*\nwritten to /),
     });
     for (const images of KILLS) expect(await killedAt(killed, images)).toBe('SIGKILL');
     const last = await visualbert([...args(killed), '--json']);
@@ -66,8 +66,23 @@ const KILLS = [1, 5, 6, 13, 20];
     const inspected = await visualbert(['features', 'inspect', killed, '--all']);
     expect(inspected).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('24 images, feature width 20, by mmf-x101'),
+      stdout: expect.stringContaining('24 images, feature width 20, regions of mmf-x101'),
     });
+  });
+
+  test('says whose regions a folder of pictures has, and a store that is packed from it', async () => {
+    const [boxed, packed] = [join(root, 'boxed'), join(root, 'boxed.vbf')];
+    mkdirSync(boxed);
+    writePicture(join(boxed, '1.png'), 60, 40);
+    const pack = ['features', 'pack', boxed, '--cells', '2', '--look', 'colors', '--output', packed];
+    const inspected = async (path: string, ...flags: string[]): Promise<string | undefined> =>
+      (await visualbert(['features', 'inspect', path, ...flags])).stdout.split('\n')[1];
+    expect(await inspected(boxed, '--cells', '2')).toMatch(/^1 image, feature width \d+$/); // a grid: no detector
+    writeFileSync(join(boxed, 'boxes.json'), '{"1": [[4, 4, 20, 20]]}');
+    expect(await visualbert(pack)).toMatchObject({ code: 0 });
+    expect(await inspected(packed)).toMatch(
+      /^1 image, feature width \d+, regions of given boxes, with pixel features \(colors, 2 x 2 cells\)$/,
+    );
   });
 
   test('stops at Ctrl-C, which may arrive several times, after the current pictures, and prints how to resume', async () => {

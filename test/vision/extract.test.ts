@@ -238,7 +238,7 @@ describe('stores of two detectors', () => {
     expect(joinSources(sources).detector).toBeUndefined();
     expect(warnings).toEqual([
       expect.stringMatching(
-        /coco\.vbf: its regions were found by coco-r101-fpn with .*mmf\.vbf by mmf-x101 with .*use one detector/,
+        /coco\.vbf: has regions of coco-r101-fpn with .*mmf\.vbf those of mmf-x101 with .*use one detector/,
       ),
     ]);
     await Promise.all(sources.map((source) => source.close()));
