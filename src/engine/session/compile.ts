@@ -1,4 +1,5 @@
 // compile(): records a function of tensors once for each signature of its inputs, and runs the recording.
+import { z } from 'zod';
 import { tf } from '#tf';
 import { EngineError, errorMessage } from '../../errors.js';
 import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
@@ -8,13 +9,21 @@ import { chromeTrace } from './chrome-trace.js';
 import type { ChromeTrace, Compiled, CompileOptions } from './contract.js';
 import type { Tensors } from '../../raw-tensor.js';
 import { PREDICTION_PRECISIONS, type PredictionPrecision } from '../../precision.js';
-import { oneOf, requireOption } from '../../options.js';
+import { expected, oneOf, parseOptions, shown, text } from '../../options.js';
 import type { GraphDType } from '../recording/tensorflow-values.js';
 import type { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';
 import { TRACE_RUN } from './session-config.js';
 import { formatSignature, type Signature, Signatures } from './signature.js';
 import { SessionState } from './state.js';
+
+const schema = z.strictObject({
+  state: z.custom<SessionState>((value) => value instanceof SessionState, {
+    error: expected('a state made by createState'),
+  }),
+  name: text('a name').optional(),
+  precision: oneOf(PREDICTION_PRECISIONS).optional(),
+});
 
 /** One recording of a function. */
 interface Recorded {
@@ -31,19 +40,12 @@ interface Recorded {
  * The function runs only to be recorded, once for each signature, and must do the same for equal signatures. Its result is recorded, not
  * executed: values cannot be read inside. Tensors that it captures from outside become constants.
  * @throws EngineError at a call, when the function reads a value, depends on data in its shapes, uses a disposed variable or one of no state,
- * or an operation that cannot be recorded; the message names the operation and the caller's line. ConfigError for an unknown precision.
+ * or an operation that cannot be recorded; the message names the operation and the caller's line. ConfigError for options that cannot be used.
  */
 export function compile(fn: (inputs: Tensors) => Tensors, options: CompileOptions): Compiled {
-  const {
-    state,
-    name,
-    precision = 'fp32',
-  } = (options as CompileOptions | undefined) ?? ({} as Partial<CompileOptions>);
-  if (typeof fn !== 'function')
-    throw new EngineError(`compile: expected a function of tensors, received ${String(fn)}`);
-  if (!(state instanceof SessionState)) throw new EngineError('compile: expected a state made by createState');
-  requireOption('compile: precision', precision, oneOf(PREDICTION_PRECISIONS));
-  const compiled = new CompiledFunction(fn, state, name ?? (fn.name || 'function'), precision);
+  if (typeof fn !== 'function') throw new EngineError(`compile: expected a function of tensors, received ${shown(fn)}`);
+  const { state, name = fn.name || 'function', precision = 'fp32' } = parseOptions('compile', schema, options);
+  const compiled = new CompiledFunction(fn, state, name, precision);
   const call = (inputs: RawTensors): Promise<RawTensors> => compiled.call(inputs);
   const profile = (inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }> =>
     compiled.profile(inputs);

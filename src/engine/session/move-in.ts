@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { EngineError, errorMessage } from '../../errors.js';
 import { collectGarbage } from '../load/collect-garbage.js';
 import { TF_DTYPE, type GraphAddon, type NativeArray } from '../load/addon.js';
+import { requireValues } from './checks.js';
 import { typedArray } from '../recording/tensorflow-values.js';
 import type { FloatsInFile } from '../../raw-tensor.js';
 import type { StateVariable } from './state-variable.js';
@@ -50,6 +51,7 @@ export async function fillIn(
   let [written, bytes] = [Promise.resolve(), 0];
   const fillOne = async (variable: StateVariable): Promise<number> => {
     const found = await values(variable.name);
+    requireValues(variable, found);
     const value =
       'descriptor' in found ? { ...found, shape: variable.shape } : native(variable, typedArray(found, variable.dtype));
     await written;

@@ -9,7 +9,7 @@ import { TF_DTYPE, type GraphAddon, type NativeArray } from '../load/addon.js';
 import type { State, StateOptions, VariableSpec } from './contract.js';
 import { Filling } from './filling.js';
 import { HeldVariables } from './held-variables.js';
-import { requireExact, requireFreeVariables, requireVariableSpec } from './checks.js';
+import { requireExact, requireFreeVariables, requireStateOptions, requireVariableSpec } from './checks.js';
 import { fillIn, moveIn } from './move-in.js';
 import type { PredictionPrecision } from '../../precision.js';
 import type { SessionVariable } from '../recording/entries.js';
@@ -24,17 +24,17 @@ import { sessionConfig } from './session-config.js';
 import { SignatureBound } from './signature-bound.js';
 import { StateVariable, type StateVariableSpec } from './state-variable.js';
 import type { FileArray } from './variable-access.js';
-import { requireOptions } from '../../options.js';
+import { requireKinds } from '../../options.js';
 
 /**
  * Moves variables into a new session. Until `dispose` their values are only there.
- * @throws EngineError when the native engine is not installed.
+ * @throws ConfigError for options out of their range; EngineError when the native engine is not installed.
  */
 export async function createState(
   variables: ReadonlyMap<string, tf.Variable>,
   options: StateOptions = {},
 ): Promise<SessionState> {
-  requireOptions('createState', options);
+  requireStateOptions(options);
   const native = loadNative();
   const state = new SessionState(native, options);
   await state.take(variables, options.values).catch(async (error: unknown) => {
@@ -90,7 +90,9 @@ export class SessionState implements State {
     this.readOnly = readOnly;
     this.packs = readOnly?.packs === true && !native.binding.isUsingGpuDevice() && !native.info.xla;
     if (readOnly?.precision === 'int8' && !this.packs)
-      throw new EngineError('int8 runs only on the CPU, with packs: true; use bf16 or fp16 here');
+      throw new EngineError(
+        'createState: readOnly.precision: expected int8 with packs: true, on the CPU and without XLA, received it elsewhere; use bf16 or fp16 here',
+      );
     this.log = log;
     const worker = server === undefined ? {} : { worker: server.worker };
     const config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla, ...worker });
@@ -118,6 +120,7 @@ export class SessionState implements State {
   }
 
   async lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
+    requireKinds('lend', { 'a function': { use } });
     let lent: ArrayBufferLike | null = null;
     const takeBack = (): void => {
       if (lent !== null) this.addon.detach(lent); // immediately: memory held by JavaScript triggers garbage collections
