@@ -17,7 +17,7 @@ import { DEFAULT_BUCKETS, padBatch } from '../src/processing/batch.js';
 import { STORE_MAGIC, type StoreEntry, storeEnd } from '../src/features/store/layout.js';
 import type { RegionFeatureSource } from '../src/features/region-features.js';
 import { permutation } from '../src/random/values.js';
-import { prefetch } from '../src/prefetch.js';
+import { prefetch } from '../src/lists.js';
 import { median } from './report/statistics.js';
 
 const GB = 1e9;

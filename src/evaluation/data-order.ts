@@ -1,7 +1,7 @@
 // The order of examples and batches: a function of only seed and epoch, so that a resumed run can skip batches.
 import { permutation } from '../random/values.js';
 import { type Dataset } from './task.js';
-import { chunk } from '../chunk.js';
+import { chunk } from '../lists.js';
 
 export interface OrderOptions {
   batchSize: number;

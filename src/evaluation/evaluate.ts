@@ -1,6 +1,6 @@
 // Runs a task's examples through a model and computes the task's metrics.
 import { type Buckets } from '../processing/batch.js';
-import { prefetch } from '../prefetch.js';
+import { prefetch } from '../lists.js';
 import { type RawTensor } from '../raw-tensor.js';
 import { readBatch } from './read-batch.js';
 import { cutOutputs, filledInputs, wholeInputs } from '../inference/fill-batch.js';

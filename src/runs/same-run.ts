@@ -1,7 +1,7 @@
 // What must be equal when a run resumes, besides the trainer's arguments: the options and content of examples, and the model's configuration.
 import { createHash } from 'node:crypto';
 import type { VisualBertConfig } from '../config/config.js';
-import { chunk } from '../chunk.js';
+import { chunk } from '../lists.js';
 import { evenSample, readBatch } from '../evaluation/read-batch.js';
 import type { Dataset, Task } from '../evaluation/task.js';
 import { optionRole, resolveTaskOptions } from '../tasks/shared/options.js';

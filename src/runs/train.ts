@@ -1,5 +1,5 @@
 // Opens a training run: data, model and trainer.
-import { prefetch } from '../prefetch.js';
+import { prefetch } from '../lists.js';
 import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerParts } from '../training/loop/trainer-options.js';
 import {

@@ -15,12 +15,11 @@ import type { RgbImage } from '../pictures/rgb-image.js';
 import { importSharp } from '../pictures/sharp.js';
 import { openPictures } from '../pictures/sources/open.js';
 import { type IgnoredFiles, NAMED_BY, type PictureSource } from '../pictures/sources/source.js';
-import { prefetch } from '../prefetch.js';
+import { chunk, prefetch } from '../lists.js';
 import { type DetectedRegions, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
 import { detectorIdentity } from './weights/identity.js';
 import { BATCH_SIZE, callback, defined, expected, oneOf, parseOptions, PATHS, text, truth } from '../options.js';
-import { chunk } from '../chunk.js';
 import { itemsOfShard, type Shard } from '../shard.js';
 import { counted } from '../words.js';
 

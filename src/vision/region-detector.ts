@@ -21,8 +21,7 @@ import { planWeights } from './weights/plan.js';
 import { pixelsOf } from './read-picture.js';
 import { readNetwork } from './weights/read.js';
 import { defined, oneOf, requireBatchSize, requireOption, requireOptions, requirePath } from '../options.js';
-import { chunk } from '../chunk.js';
-import { prefetch } from '../prefetch.js';
+import { chunk, prefetch } from '../lists.js';
 
 /** The regions of one picture, by descending scores. */
 export interface DetectedRegions extends RegionFeatures {

@@ -1,5 +1,5 @@
 // Kernels over several tensors in one dispatch: each has workgroups of its own, one tensor after the other.
-import { chunk } from '../chunk.js';
+import { chunk } from '../lists.js';
 import { sizeOf } from '../shapes.js';
 
 /** Uniforms of such a kernel: the elements of each tensor, and the workgroup at which its own end. */

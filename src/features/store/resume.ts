@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder } from '#platform';
-import { chunk } from '../../chunk.js';
+import { chunk } from '../../lists.js';
 import { DataError, withFileName } from '../../errors.js';
 import { requireFilePath } from '../../platform/files.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';

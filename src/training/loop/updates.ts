@@ -1,7 +1,7 @@
 // The updates of an epoch as inputs of the step: read ahead, padded, and with several workers only this worker's share.
 import { type Cluster } from '../../cluster/contract.js';
 import { type Buckets } from '../../processing/batch.js';
-import { prefetch } from '../../prefetch.js';
+import { prefetch } from '../../lists.js';
 import { type RawTensors } from '../../raw-tensor.js';
 import type { CollateOptions } from '../../evaluation/task.js';
 import type { Batch } from '../../inference/fill-batch.js';

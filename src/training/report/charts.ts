@@ -3,7 +3,7 @@ import { type Fragment, html } from '../../html/escape.js';
 import { lineChart, type Series } from '../../html/line-chart.js';
 import { type MetricsEntry } from '../log/metrics-log.js';
 import { metricNames, type RunFacts } from './run-facts.js';
-import { chunk } from '../../chunk.js';
+import { chunk } from '../../lists.js';
 
 /** Chart titles of metrics in metrics.jsonl. */
 const TRAINING_CHARTS = {

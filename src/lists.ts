@@ -1,4 +1,12 @@
-// Work that is started ahead of the reader.
+// Lists: in chunks, and with the work on their items started ahead of the reader.
+
+/**
+ * Splits a list into consecutive chunks of `size` elements; the last may be shorter.
+ * @param size a whole number of at least 1
+ */
+export function chunk<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
 
 /**
  * Runs `make` for a few items ahead of the reader; a new one starts while the reader works, not while it waits.

@@ -1,6 +1,11 @@
-// Prefetching items ahead of their reader.
+// Lists in chunks, and items prepared ahead of their reader.
 import { describe, expect, test } from '@jest/globals';
-import { prefetch } from '../src/prefetch.js';
+import { chunk, prefetch } from '../src/lists.js';
+
+test('chunks are consecutive, and the last may be shorter', () => {
+  expect(chunk([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
+  expect(chunk([], 2)).toEqual([]);
+});
 
 describe('prefetch', () => {
   test('works ahead by the given number, gives results in order, and errors in their turn', async () => {
