@@ -1,6 +1,8 @@
 // The variable TF_CONFIG, by which Kubeflow, Slurm scripts and TensorFlow's own strategies name the workers of a cluster.
 import { z } from 'zod';
-import { ConfigError, errorMessage } from '../errors.js';
+import { checkedValue } from '../checked-value.js';
+import { ConfigError, notJson } from '../errors.js';
+import { expected } from '../options.js';
 import type { WorkerAddresses } from '../engine/session/server.js';
 
 const MOST_PORT = 65535;
@@ -9,7 +11,10 @@ const NO_SERVERS =
 const NO_EVALUATORS =
   'evaluators are not supported, because the workers evaluate during training; leave out "evaluator"';
 
-const address = z.string().regex(/^[^\s:/]+:\d+$/, 'expected host:port');
+const EXPECTED =
+  'TF_CONFIG: expected {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}';
+
+const address = z.string().regex(/^[^\s:/]+:\d+$/, { error: expected('host:port') });
 const number = z.number().int().min(0);
 const schema = z.object({
   cluster: z.strictObject({
@@ -22,7 +27,9 @@ const schema = z.object({
     type: z.enum(['chief', 'worker'], {
       error: ({ input }) => (input === 'ps' ? NO_SERVERS : input === 'evaluator' ? NO_EVALUATORS : undefined),
     }),
-    index: number.or(z.string().regex(/^\d+$/).transform(Number).pipe(number)),
+    index: z.union([number, z.string().regex(/^\d+$/).transform(Number)], {
+      error: expected('a whole number of at least 0'),
+    }),
   }),
 });
 
@@ -57,13 +64,15 @@ function requirePort(named: string, worker: number): void {
 }
 
 function parse(text: string): z.output<typeof schema> {
+  const { data, problems } = checkedValue(schema, jsonOf(text), 'the text');
+  if (problems === null) return data;
+  throw new ConfigError(`${EXPECTED}: ${problems.join('; ')}`);
+}
+
+function jsonOf(text: string): unknown {
   try {
-    return schema.parse(JSON.parse(text));
+    return JSON.parse(text);
   } catch (error) {
-    const reason = error instanceof z.ZodError ? z.prettifyError(error).replaceAll('\n', ' ') : errorMessage(error);
-    throw new ConfigError(
-      `TF_CONFIG: expected {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}: ${reason}`,
-      { cause: error },
-    );
+    throw new ConfigError(`${EXPECTED}: ${notJson(error)}`, { cause: error });
   }
 }

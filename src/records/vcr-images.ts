@@ -1,6 +1,7 @@
 // VCR's pictures by its annotations: the file, and the boxes and outlines of the detected objects.
 import { join } from 'node:path';
 import { z } from 'zod';
+import { checkedValue } from '../checked-value.js';
 import { DataError } from '../errors.js';
 import { type JsonRecord, readJson, readJsonRecords } from '../formats/json.js';
 import { asObject, idField, listField, textField } from './fields.js';
@@ -75,9 +76,10 @@ function requireInside(path: string, where: string): string {
 
 /** Boxes and outlines of a picture. @throws DataError when the file is absent, has another layout or another number of objects. */
 export async function readVcrMetadata({ metadata: path, objects }: VcrImage): Promise<VcrMetadata> {
-  const parsed = metadata.safeParse(await readJson(path));
-  if (!parsed.success) throw new DataError(`${path}: expected VCR's boxes and segms: ${z.prettifyError(parsed.error)}`);
-  const { boxes, segms } = parsed.data;
+  const { data, problems } = checkedValue(metadata, await readJson(path), 'the file');
+  if (problems !== null)
+    throw new DataError(`${path}: expected VCR's boxes and segms: ${problems.slice(0, 3).join('; ')}`);
+  const { boxes, segms } = data;
   if (boxes.length !== objects.length || segms.length !== objects.length) {
     throw new DataError(
       `${path}: expected ${objects.length} objects, as in the annotation, found ${boxes.length} boxes and ${segms.length} segms`,

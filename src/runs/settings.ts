@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { exists, isFolder, listFolder } from '#platform';
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
+import { checkedValue } from '../checked-value.js';
 import {
   defined,
   expected,
@@ -158,9 +159,8 @@ export async function readRun(dir: string): Promise<StoredRun> {
   requirePath('readRun', dir);
   const path = join(dir, RUN_FILE);
   if (!(await exists(path))) throw await noRun(dir);
-  const run = storedSchema.safeParse(await readSettings(path));
-  if (run.success) return foundFromHere(run.data);
-  const problems = run.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const { data, problems } = checkedValue(storedSchema, await readSettings(path), 'the file');
+  if (problems === null) return foundFromHere(data);
   throw new ConfigError(`${path}: ${problems.join('; ')}`);
 }
 

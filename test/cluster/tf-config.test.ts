@@ -19,13 +19,21 @@ describe('clusterFromTfConfig', () => {
   });
 
   test.each([
-    ['no JSON', '{', /TF_CONFIG: expected/],
+    ['no JSON', '{', /TF_CONFIG: expected .*: is not JSON \(/],
     ['a parameter server', text({ ps: ['a:1'], worker: ['b:1'] }, 'worker', 0), /parameter servers are not supported/],
     ['the task of one', text({ worker: ['b:1'] }, 'ps', 0), /parameter servers are not supported.*leave out "ps"/],
     ['an evaluator', text({ worker: ['b:1'], evaluator: ['a:1'] }, 'worker', 0), /evaluators are not supported/],
     ['the task of an evaluator', text({ worker: ['b:1'] }, 'evaluator', 0), /evaluators are not supported/],
-    ['another kind of task', text({ worker: ['b:1'] }, 'master', 0), /"chief"\|"worker"/],
-    ['an index that is no number', text({ worker: ['b:1'] }, 'worker', -1), /task.index/],
+    [
+      'another kind of task',
+      text({ worker: ['b:1'] }, 'master', 0),
+      /task.type: expected one of chief, worker, received "master"$/,
+    ],
+    [
+      'an index that is no number',
+      text({ worker: ['b:1'] }, 'worker', -1),
+      /task.index: expected a number of at least 0, received -1$/,
+    ],
     [
       'a port out of range',
       text({ worker: ['a:1', 'b:99999'] }, 'worker', 0),
@@ -37,7 +45,11 @@ describe('clusterFromTfConfig', () => {
       text({ worker: ['a:65535', 'b:1'] }, 'worker', 1),
       /a:65535: expected a port from 1 to 65534 \(worker 0 also uses the one after it\)/,
     ],
-    ['an address without a port', text({ worker: ['a'] }, 'worker', 0), /host:port/],
+    [
+      'an address without a port',
+      text({ worker: ['a'] }, 'worker', 0),
+      /cluster.worker.0: expected host:port, received "a"$/,
+    ],
     ['a task that is not there', text({ worker: ['a:1'] }, 'worker', 1), /worker 1, which the cluster does not have/],
     ['one address twice', text({ worker: ['a:1', 'a:1'] }, 'worker', 0), /expected different addresses/],
   ])('refuses %s', (_, given, expected) => {

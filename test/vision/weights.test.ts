@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { writeWhole } from '../../src/byte-sink.js';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { createSink } from '../../src/platform/node.js';
+import { ConfigError } from '../../src/errors.js';
 import { checkedDetectorConfig } from '../../src/vision/detector/check-config.js';
 import type { DetectorConfig } from '../../src/vision/detector/config.js';
 import { detectorLayers, detectorTensors } from '../../src/vision/detector/specification.js';
@@ -286,6 +287,8 @@ describe('inspectDetector', () => {
     const path = join(folder, 'config.json');
     writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), attributes: 7 }));
     expect((await inspectDetector(folder))?.notes).toEqual([expect.stringContaining('tensors missing: predictor.')]);
+    writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), attributes: 'none' }));
+    await expect(inspectDetector(folder)).rejects.toThrow(`${path}: attributes: expected a number, received "none"`);
     await expect(inspectDetector(join(scratch, 'nowhere'))).rejects.toThrow('nowhere: expected a folder');
   });
 });
@@ -332,16 +335,22 @@ describe('settings', () => {
   });
 
   test.each([
-    [{ classes: 0 }, /DetectorConfig: classes: Too small/],
-    [{ color: 'RGB' }, /Unrecognized key: "color"/],
-    [{ classNames: ['cat', 'dog'] }, /classNames: expected 80, one for each class/],
-    [{ attributeNames: ['red'] }, /attributeNames: expected 0, one for each attribute/],
-    [{ pyramid: 0 }, /head.kind: expected layers with a pyramid, else res5/],
-    [{ feature: 'mean' }, /feature: expected mean with the head res5/],
-    [{ choice: { rule: 'best-class', minBoxes: 1, maxBoxes: 2 } }, /choice.thresholds: .*expected array/],
-    [{ input: null }, /input: .*expected object/],
+    [{ classes: 0 }, 'classes: expected a number of at least 1, received 0'],
+    [{ classes: 2.5 }, 'classes: expected a whole number, received 2.5'],
+    [{ color: 'RGB' }, /^DetectorConfig: settings: unknown color; known: backbone, pyramid, input, /],
+    [{ classNames: ['cat', 'dog'] }, 'classNames: expected 80, one for each class, received 2'],
+    [{ attributeNames: ['red'] }, 'attributeNames: expected 0, one for each attribute, received 1'],
+    [{ pyramid: 0 }, /head.kind: expected layers with a pyramid, else res5, received "layers"/],
+    [{ feature: 'mean' }, /feature: expected mean with the head res5, .*, received "mean"/],
+    [{ feature: 'fc8' }, 'feature: expected one of mean, fc6, fc7, fc7-linear, received "fc8"'],
+    [{ head: { kind: 'mlp' } }, 'head.kind: expected one of res5, layers, received "mlp"'],
+    [{ anchors: { sizes: [], ratios: ['1'] } }, 'anchors.sizes: expected a list of at least 1, received 0; anchors.ratios.0: expected a number, received "1"'], // prettier-ignore
+    [{ choice: { rule: 'best-class', minBoxes: 1, maxBoxes: 2 } }, 'choice.thresholds: expected a list, received none'],
+    [{ isClassAgnostic: 'no' }, 'isClassAgnostic: expected true or false, received "no"'],
+    [{ input: null }, 'input: expected an object, received null'],
   ])('%j is refused', (change, message) => {
-    expect(() => checkedDetectorConfig({ ...namedDetector('coco-r101-fpn'), ...change })).toThrow(message);
+    const expected = typeof message === 'string' ? new ConfigError(`DetectorConfig: ${message}`) : message;
+    expect(() => checkedDetectorConfig({ ...namedDetector('coco-r101-fpn'), ...change })).toThrow(expected);
   });
 
   test('an unknown name is refused with the known ones', () => {

@@ -4,6 +4,7 @@ import { join, sep } from 'node:path';
 import { z } from 'zod';
 import { exists } from '#platform';
 import { readWhole } from '../../platform/files.js';
+import { checkedValue } from '../../checked-value.js';
 import { DataError } from '../../errors.js';
 import { imageKey } from '../../image-key.js';
 import { readJson } from '../../formats/json.js';
@@ -54,10 +55,10 @@ export async function openPictureFeatures(
 
 async function readBoxes(path: string): Promise<ReadonlyMap<string, number[][]> | null> {
   if (!(await exists(path))) return null;
-  const parsed = boxesFile.safeParse(await readJson(path));
-  if (!parsed.success)
+  const { data, problems } = checkedValue(boxesFile, await readJson(path), 'the file');
+  if (problems !== null)
     throw new DataError(
-      `${path}: expected { "<image id>": [[x1, y1, x2, y2], ...] }: ${z.prettifyError(parsed.error)}`,
+      `${path}: expected { "<image id>": [[x1, y1, x2, y2], ...] }: ${problems.slice(0, 3).join('; ')}`,
     );
-  return indexIds(Object.entries(parsed.data), path);
+  return indexIds(Object.entries(data), path);
 }

@@ -1,10 +1,12 @@
 // Checks the settings of a detector.
 import { z } from 'zod';
+import { checkedValue } from '../../checked-value.js';
 import { ConfigError } from '../../errors.js';
+import { shown } from '../../options.js';
 import type { DetectorConfig } from './config.js';
 
-const count = z.int().nonnegative();
-const size = z.int().positive();
+const count = z.int().min(0);
+const size = z.int().min(1);
 const share = z.number().min(0).max(1);
 
 const names = z.array(z.string().min(1)).optional();
@@ -80,36 +82,48 @@ function contradictions(config: DetectorConfig): { path: string[]; message: stri
   const { pyramid, head, anchors, pooling, feature, input, choice } = config;
   const { classes, classNames, attributes, attributeNames } = config;
   const isPyramid = pyramid > 0;
-  const problems: [holds: boolean, path: string, message: string][] = [
-    [(head.kind === 'layers') === isPyramid, 'head.kind', 'expected layers with a pyramid, else res5'],
+  const problems: [holds: boolean, path: string, expected: string, received: unknown][] = [
+    [(head.kind === 'layers') === isPyramid, 'head.kind', 'layers with a pyramid, else res5', head.kind],
     [
       (feature === 'mean') === (head.kind === 'res5'),
       'feature',
-      'expected mean with the head res5, or fc6, fc7, fc7-linear with layers',
+      'mean with the head res5, or fc6, fc7, fc7-linear with layers',
+      feature,
     ],
-    [!isPyramid || anchors.sizes.length === 5, 'anchors.sizes', 'expected 5 with a pyramid, one for each map'],
-    [!isPyramid || pooling.kind === 'roi-align', 'pooling.kind', 'expected roi-align with a pyramid'],
-    [!isPyramid || input.multipleOf % 32 === 0, 'input.multipleOf', 'expected a multiple of 32 with a pyramid'],
-    [(classNames?.length ?? classes) === classes, 'classNames', `expected ${classes}, one for each class`],
+    [!isPyramid || anchors.sizes.length === 5, 'anchors.sizes', '5 with a pyramid, one for each map', anchors.sizes],
+    [!isPyramid || pooling.kind === 'roi-align', 'pooling.kind', 'roi-align with a pyramid', pooling.kind],
+    [
+      !isPyramid || input.multipleOf % 32 === 0,
+      'input.multipleOf',
+      'a multiple of 32 with a pyramid',
+      input.multipleOf,
+    ],
+    [(classNames?.length ?? classes) === classes, 'classNames', `${classes}, one for each class`, classNames?.length],
     [
       (attributeNames?.length ?? attributes) === attributes,
       'attributeNames',
-      `expected ${attributes}, one for each attribute`,
+      `${attributes}, one for each attribute`,
+      attributeNames?.length,
     ],
-    [choice.minBoxes <= choice.maxBoxes, 'choice.minBoxes', `expected at most maxBoxes, ${choice.maxBoxes}`],
+    [choice.minBoxes <= choice.maxBoxes, 'choice.minBoxes', `at most maxBoxes, ${choice.maxBoxes}`, choice.minBoxes],
   ];
-  return problems.filter(([holds]) => !holds).map(([, path, message]) => ({ path: path.split('.'), message }));
+  return problems
+    .filter(([holds]) => !holds)
+    .map(([, path, expected, received]) => ({
+      path: path.split('.'),
+      message: `expected ${expected}, received ${shown(received)}`,
+    }));
 }
 
 /**
  * Validates settings and returns a frozen copy.
- * @throws ConfigError naming each invalid or unknown field.
+ * @param owner what they are settings of, for errors: `DetectorConfig`, or the file that holds them.
+ * @throws ConfigError naming each invalid or unknown field, what was expected and received.
  */
-export function checkedDetectorConfig(config: unknown): DetectorConfig {
-  const parsed = schema.safeParse(config);
-  if (parsed.success) return deepFreeze(parsed.data);
-  const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'settings'}: ${message}`);
-  throw new ConfigError(`DetectorConfig: ${issues.join('; ')}`);
+export function checkedDetectorConfig(config: unknown, owner = 'DetectorConfig'): DetectorConfig {
+  const { data, problems } = checkedValue(schema, config, 'settings');
+  if (problems === null) return deepFreeze(data);
+  throw new ConfigError(`${owner}: ${problems.join('; ')}`);
 }
 
 function deepFreeze<T>(value: T): T {

@@ -55,7 +55,11 @@ export async function savedSettings(files: PretrainedFiles): Promise<Omit<Opened
   const path = await files.find('config.json');
   const { model_type: type, name, ...config } = path === null ? {} : await readObject(path);
   if (type !== DETECTOR_TYPE) return null;
-  return { name: typeof name === 'string' ? name : null, config: checkedDetectorConfig(config), layout: null };
+  return {
+    name: typeof name === 'string' ? name : null,
+    config: checkedDetectorConfig(config, `${files.name}/config.json`),
+    layout: null,
+  };
 }
 
 async function readObject(path: string): Promise<Record<string, unknown>> {

@@ -163,7 +163,7 @@ describe('folders of region features', () => {
     });
     writeFileSync(join(folder, 'boxes.json'), '{"5": [[0, 0, 2]]}');
     await expect(openRegionFeatures(folder)).rejects.toThrow(
-      'boxes.json: expected { "<image id>": [[x1, y1, x2, y2], ...] }',
+      'boxes.json: expected { "<image id>": [[x1, y1, x2, y2], ...] }: 5.0: expected a list of 4, received 3',
     );
     writeFileSync(join(folder, 'boxes.json'), '{"5": [[0, 0, 2, 1]]}');
     const other = temporaryFolder();
