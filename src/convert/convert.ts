@@ -17,6 +17,7 @@ import {
   writeWeights,
   withTied,
 } from '../models/pretrained/write-weights.js';
+import { isDetectorFolder } from '../models/pretrained/detector-type.js';
 import { jsonText } from '../platform/json-file.js';
 import { requireTokenizer } from './model-type.js';
 import { onnxWriter } from './onnx/export.js';
@@ -66,7 +67,7 @@ const NAMES: Partial<Record<StoredDType, string>> = {
  * Converts a checkpoint: a file, a folder, an address or a repository, in any layout of the key map. Nothing is written before every
  * key and every parameter is accounted for. Tensors are streamed.
  * @throws CheckpointError when the source is damaged, or keys or parameters are left over (see `allowIncomplete`). ConfigError for options that
- * exclude each other, and for an ONNX model in a folder that holds weights, whose config.json it would replace.
+ * exclude each other, for an ONNX model in a folder that holds weights, whose config.json it would replace, and for a folder with a detector.
  * @example
  * const { architecture, converted, files } = await convertCheckpoint('runs/vqa', { outDir: 'half', dtype: 'float16' });
  */
@@ -85,6 +86,11 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
     );
   }
   if (format === 'onnx') await requireNoWeights('convertCheckpoint', outDir);
+  if (await isDetectorFolder(outDir))
+    throw new ConfigError(
+      `convertCheckpoint: expected a folder without a detector, whose weights and config.json the model would replace; received ${outDir}; ` +
+        `name another folder, such as ${joinPath(outDir, 'model')}`,
+    );
   const { file: opened, files: located, notes } = await openCheckpoint(source, base);
   try {
     const found = await readConfigJson(located);

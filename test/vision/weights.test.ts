@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { writeWhole } from '../../src/byte-sink.js';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { createSink } from '../../src/platform/node.js';
+import { convertCheckpoint } from '../../src/convert/convert.js';
 import { ConfigError } from '../../src/errors.js';
 import { checkedDetectorConfig } from '../../src/vision/detector/check-config.js';
 import type { DetectorConfig } from '../../src/vision/detector/config.js';
@@ -291,6 +292,37 @@ describe('inspectDetector', () => {
     await expect(inspectDetector(folder)).rejects.toThrow(`${path}: attributes: expected a number, received "none"`);
     await expect(inspectDetector(join(scratch, 'nowhere'))).rejects.toThrow('nowhere: expected a folder');
   });
+});
+
+test('neither a detector nor a model is converted over the other, and each replaces its own kind', async () => {
+  const config = narrowDetector('coco-r101-fpn');
+  const source = join(FOLDER, DETECTOR_FILES['coco-r101-fpn'] as string);
+  const detector = await writeDetector(temporaryFolder(), 'mmf-x101');
+  const checkpoint = join('test', 'fixtures', 'checkpoints', 'tiny-vqa');
+  const model = temporaryFolder();
+  await convertCheckpoint(checkpoint, { outDir: model });
+  const before = readFileSync(join(model, 'model.safetensors'));
+  const refused = (folder: string, file: string): string =>
+    `convertDetector: expected a folder without another model, whose weights and config.json a detector would replace; received ${folder}, ` +
+    `which holds ${file}; name another folder, such as ${join(folder, 'detector')}`;
+  await expect(convertDetector(source, { detector: config, outDir: model })).rejects.toThrow(
+    new ConfigError(refused(model, 'model.safetensors')),
+  );
+  expect(readFileSync(join(model, 'model.safetensors')).equals(before)).toBe(true);
+  const graph = temporaryFolder();
+  writeFileSync(join(graph, 'config.json'), '{"model_type": "visual_bert"}');
+  await expect(convertDetector(source, { detector: config, outDir: graph })).rejects.toThrow(
+    refused(graph, 'config.json'),
+  );
+  await expect(convertCheckpoint(checkpoint, { outDir: detector })).rejects.toThrow(
+    new ConfigError(
+      'convertCheckpoint: expected a folder without a detector, whose weights and config.json the model would replace; ' +
+        `received ${detector}; name another folder, such as ${join(detector, 'model')}`,
+    ),
+  );
+  await convertDetector(source, { detector: config, outDir: detector });
+  expect((await inspectDetector(detector))?.config).toEqual(config);
+  await convertCheckpoint(checkpoint, { outDir: model, dtype: 'float16' });
 });
 
 /** A file of the size and header of a published one, without values. */

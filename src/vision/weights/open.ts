@@ -1,9 +1,10 @@
 // Opens the weights (any format) and settings of a detector by path, URL or hub repository.
-import { type HubOptions, isFolder, listFolder, openSource, readText } from '#platform';
+import { type HubOptions, isFolder, listFolder, openSource } from '#platform';
 import { openTensorFile } from '../../checkpoint/open.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
-import { CheckpointError, ConfigError, notJson } from '../../errors.js';
+import { ConfigError } from '../../errors.js';
 import { isPlainPickle, openPickledTensors } from '../../checkpoint/pickled-tensors.js';
+import { readJsonObject } from '../../platform/json-file.js';
 import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
 import { DETECTOR_TYPE } from '../../models/pretrained/detector-type.js';
 import { openWeights, WEIGHT_FILES } from '../../models/pretrained/open-weights.js';
@@ -52,24 +53,13 @@ function givenSettings(detector: string | DetectorConfig): Omit<OpenedDetector, 
 
 /** The settings of a converted detector; null without its config.json. @throws ConfigError when they are invalid */
 export async function savedSettings(files: PretrainedFiles): Promise<Omit<OpenedDetector, 'file'> | null> {
-  const path = await files.find('config.json');
-  const { model_type: type, name, ...config } = path === null ? {} : await readObject(path);
+  const { model_type: type, name, ...config } = (await readJsonObject(files, 'config.json')) ?? {};
   if (type !== DETECTOR_TYPE) return null;
   return {
     name: typeof name === 'string' ? name : null,
     config: checkedDetectorConfig(config, `${files.name}/config.json`),
     layout: null,
   };
-}
-
-async function readObject(path: string): Promise<Record<string, unknown>> {
-  try {
-    const json: unknown = JSON.parse(await readText(path));
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
-  } catch (error) {
-    throw new CheckpointError(`${path}: ${notJson(error)}`);
-  }
-  throw new CheckpointError(`${path}: expected a JSON object`);
 }
 
 /** Opens the weights of a detector in any format. */
