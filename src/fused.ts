@@ -67,6 +67,13 @@ export interface FusedKernels {
   FusedSoftmaxGrad: Kernel<'dy' | 'y', { scale: number }>;
   /** The same for `dropout(softmax)`; on WebGPU alone. */
   FusedSoftmaxDropoutGrad: Kernel<'dy' | 'y' | 'key', { scale: number } & Dropout>;
+  /**
+   * Returns attention without padding, `[q, n d]`, for rows `[r, n d]` of examples one after another: example i has the rows `rowSplits[i]` to
+   * `rowSplits[i + 1]`, int32 `[b + 1]`. Its queries are the same rows or, unless `asked` is 0, that many. Rows of no example become 0.
+   */
+  RaggedAttention: Kernel<'queries' | 'keys' | 'values' | 'rowSplits', { heads: number; asked: number; scale: number }>;
+  /** Returns x, of which products with packed matrices compute the rows before the last of `rowSplits`, and leave others 0; only in recordings. */
+  LimitRows: Kernel<'x' | 'rowSplits'>;
   /** Returns `x W^T + b`; on WebGPU alone. */
   FusedLinear: Kernel<'x' | 'weight' | 'bias'>;
   /** `[b q, n d]` and `[b s, n d]` to `x y^T` of each head, `[b, n, q, s]`; on WebGPU alone. */

@@ -1,5 +1,6 @@
 // Operations of prediction for TensorFlow on the CPU: products with matrices that were packed once, and attention in one kernel.
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 #include <vector>
 
@@ -58,9 +59,10 @@ struct UnpackKernel {
   }
 };
 
-// x [m, depth], N matrices [rows, depth] and biases [rows] to N results [m, rows].
+// x [m, depth], N matrices [rows, depth] and biases [rows] to N results [m, rows]. With a limit, results from the row of its last value on are 0.
 struct PackedProductsKernel {
-  explicit PackedProductsKernel(Attributes a) : count(static_cast<int>(a.integer("N"))), with_gelu(a.integer("gelu") != 0) {}
+  explicit PackedProductsKernel(Attributes a)
+      : count(static_cast<int>(a.integer("N"))), limits(static_cast<int>(a.integer("M"))), with_gelu(a.integer("gelu") != 0) {}
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
     std::vector<PackedMatrix> matrices;
@@ -71,19 +73,27 @@ struct PackedProductsKernel {
     }
     const int64_t depth = matrices.front().depth;
     if (TF_NumDims(input) != 2 || TF_Dim(input, 1) != depth) throw std::runtime_error("expected a matrix with as many columns as the packed ones");
-    const int64_t m = TF_Dim(input, 0);
-    ProductRows rows(matrices.front(), call.data(0, m * depth), m);
+    const int64_t all = TF_Dim(input, 0), m = limits == 0 ? all : limit(call, all);
+    ProductRows rows(matrices.front(), call.data(0, all * depth), m);
     if (!rows.are_made()) {
       parallel_for(m, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, depth)), [&](int64_t from, int64_t to, int) { rows.make(from, to); });
     }
     std::vector<Product> products;
     for (int i = 0; i < count; ++i) {
       const PackedMatrix& matrix = matrices[static_cast<size_t>(i)];
-      products.push_back({matrix, rows, call.data(1 + count + i, matrix.rows), with_gelu, call.shaped_output<float>(i, {m, matrix.rows})});
+      float* result = call.shaped_output<float>(i, {all, matrix.rows});
+      std::fill(result + m * matrix.rows, result + all * matrix.rows, 0.0f);
+      products.push_back({matrix, rows, call.data(1 + count + i, matrix.rows), with_gelu, result});
     }
     multiply_all(products);
   }
-  int count;
+  int64_t limit(Call& call, int64_t all) const {
+    TF_Tensor* tensor = call.input(1 + 2 * count);
+    const int64_t size = size_of(tensor), value = size == 0 ? -1 : call.integers(1 + 2 * count, size)[size - 1];
+    if (value < 0 || value > all) throw std::runtime_error("expected a limit of at most the number of rows");
+    return value;
+  }
+  int count, limits;
   bool with_gelu;
 };
 
@@ -108,9 +118,36 @@ struct AttentionKernel {
   float scale;
 };
 
-// Rows of the first input; columns of the biases, which are the last inputs.
+// queries [q, n d], keys and values [r, n d] of examples one after another, row_splits [b + 1] to [q, n d]. Example i has the rows row_splits[i] to
+// row_splits[i + 1]. Its queries are the same rows or, unless `asked` is 0, that many; rows of no example become 0.
+struct RaggedAttentionKernel {
+  explicit RaggedAttentionKernel(Attributes a) : heads(a.integer("heads")), asked(a.integer("asked")), scale(a.number("scale")) {}
+  void run(Call& call) const {
+    TF_Tensor *input = call.input(0), *second = call.input(1), *last = call.input(3);
+    if (TF_NumDims(input) != 2 || TF_NumDims(second) != 2 || size_of(last) < 2) throw std::runtime_error("expected heads [rows, n d] and row splits");
+    const int64_t q = TF_Dim(input, 0), width = TF_Dim(input, 1), rows = TF_Dim(second, 0), b = size_of(last) - 1, d = width / heads;
+    const float *queries = call.data(0, q * width), *keys = call.data(1, rows * width), *values = call.data(2, rows * width);
+    const int32_t* splits = call.integers(3, b + 1);
+    if (d * heads != width || q != (asked == 0 ? rows : b * asked)) throw std::runtime_error("the queries do not fit the heads and examples");
+    const bool ascend = std::adjacent_find(splits, splits + b + 1, std::greater_equal<int32_t>()) == splits + b + 1;
+    if (splits[0] != 0 || !ascend || splits[b] > rows) throw std::runtime_error("expected row splits that ascend from 0 to at most the number of rows");
+    float* result = call.output(0, input);
+    if (asked == 0) std::fill(result + splits[b] * width, result + rows * width, 0.0f);
+    parallel_for(b * heads, 1, [&](int64_t from, int64_t to, int) {
+      for (int64_t i = from; i < to; ++i) {
+        const int64_t example = i / heads, first = i % heads * d, begin = splits[example], count = splits[example + 1] - begin;
+        const int64_t at_key = begin * width + first, at_query = asked == 0 ? at_key : example * asked * width + first;
+        attend({queries + at_query, keys + at_key, values + at_key, nullptr, result + at_query, asked == 0 ? count : asked, count, d, width, scale});
+      }
+    });
+  }
+  int64_t heads, asked;
+  float scale;
+};
+
+// Rows of the first input; columns of the biases.
 void shapes_products(Shapes& shapes) {
-  const int count = shapes.input_count() / 2;
+  const int count = (shapes.input_count() - 1) / 2;  // the limit is last
   for (int i = 0; i < count; ++i) shapes.set(i, shapes.joined({shapes.axes(0, 0, 1), shapes.input(1 + count + i)}));
 }
 
@@ -120,12 +157,17 @@ void register_packed_kernels() {
   define<PackKernel, shapes_none>({"VisualbertPack", {"matrix: float"}, {"packed: uint8"}, {"packing: int"}, false});
   define<UnpackKernel, shapes_none>({"VisualbertUnpack", {"packed: uint8"}, {"matrix: float"}, {}, false});
   define<PackedProductsKernel, shapes_products>({"VisualbertPackedProducts",
-                                                 {"x: float", "packed: N * uint8", "bias: N * float"},
+                                                 {"x: float", "packed: N * uint8", "bias: N * float", "limit: M * int32"},
                                                  {"y: N * float"},
-                                                 {"N: int >= 1", "gelu: int"},
+                                                 {"N: int >= 1", "M: int >= 0", "gelu: int"},
                                                  false});
   define<AttentionKernel, shapes_first>(
       {"VisualbertAttention", {"queries: float", "keys: float", "values: float", "bias: float"}, {"y: float"}, {"scale: float"}, false});
+  define<RaggedAttentionKernel, shapes_first>({"VisualbertRaggedAttention",
+                                               {"queries: float", "keys: float", "values: float", "row_splits: int32"},
+                                               {"y: float"},
+                                               {"heads: int >= 1", "asked: int >= 0", "scale: float"},
+                                               false});
 }
 
 }  // namespace visualbert

@@ -16,6 +16,7 @@ export function createEagerRunner(parameters: ReadonlyMap<string, tf.Variable>):
   return {
     compiled: false,
     recordings: 0,
+    canLeaveOutPadding: false, // the reference
     addVariable: (name, shape, fill = 0) => {
       const variable = tf.tidy(() => tf.variable(tf.fill([...shape], fill), false));
       variables.set(name, variable);

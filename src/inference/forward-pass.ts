@@ -3,6 +3,7 @@ import { type ModelInputs, type OutputFlags, outputFlags } from '../models/input
 import type { RawTensors } from '../raw-tensor.js';
 import { flattenOutputs, readInputs } from './arrays.js';
 import { FunctionCache } from './function-cache.js';
+import { leaveOutPadding, takeRagged } from './leave-out-padding.js';
 import { createEagerRunner } from './eager-runner.js';
 import type { RunnableModel, InputValues } from './runnable-model.js';
 import type { RunFunction, Runner, TensorFunction } from './runner.js';
@@ -25,16 +26,19 @@ export function createEagerForwardPass(model: RunnableModel): ForwardPass {
 /** Inference without dropout over a runner that has the model's parameters. */
 export function forwardPassOver(model: RunnableModel, runner: Runner): ForwardPass {
   const forwards = new FunctionCache<OutputFlags, RunFunction>(isSameFlags, (flags) =>
-    runner.prepare(
-      (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null, ...flags })),
-      'forward',
-    ),
+    runner.prepare((batch) => {
+      const { inputs, ragged } = takeRagged(batch);
+      const context = { training: false, dropoutKey: null, ...flags, ...(ragged === undefined ? {} : { ragged }) };
+      return flattenOutputs(model.compute(inputs, context));
+    }, 'forward'),
   );
   return {
     compiled: runner.compiled,
     outputs: async (inputs) => {
       const { arrays } = model.prepareArrays(await readInputs(inputs)); // before the flags, since it reports invalid inputs
-      return forwards.get(outputFlags(inputs as ModelInputs))(arrays);
+      const flags = outputFlags(inputs as ModelInputs);
+      const isRagged = runner.canLeaveOutPadding && model.canLeaveOutPadding?.(arrays, flags) === true;
+      return forwards.get(flags)(isRagged ? leaveOutPadding(arrays) : arrays);
     },
     prepare: (fn, name) => runner.prepare(fn, name),
     dispose: () => runner.dispose(),

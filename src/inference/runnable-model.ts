@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Tensors } from '../raw-tensor.js';
 import type { ComputeContext } from '../models/backbone.js';
 import type { InputValue } from '../models/inputs/checked-input.js';
-import type { ModelInputs } from '../models/inputs/inputs.js';
+import type { ModelInputs, OutputFlags } from '../models/inputs/inputs.js';
 import type { RawTensors } from '../raw-tensor.js';
 
 /** Inputs by camelCase name, in any form that a model's `forward` accepts: tensors (never disposed), raw arrays, nested lists. */
@@ -21,6 +21,8 @@ export interface RunnableModel {
   compute(inputs: Tensors, context: ComputeContext): object;
   /** Converts inputs to checked arrays for `compute`, and returns their number of examples. @throws ShapeError */
   prepareArrays(inputs: InputValues): { arrays: RawTensors; exampleCount: number };
+  /** Whether `compute` may get these inputs with `ComputeContext.ragged`. Default: no. */
+  canLeaveOutPadding?(inputs: RawTensors, flags: OutputFlags): boolean;
   /** Parameters by transformers' name; a tied parameter appears once. */
   namedParameters(): Map<string, tf.Variable>;
 }

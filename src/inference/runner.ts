@@ -19,6 +19,8 @@ export interface Runner {
   readonly compiled: boolean;
   /** Number of recorded graphs; 0 for eager runners. */
   readonly recordings: number;
+  /** Whether functions compute no padding where `ComputeContext.ragged` is given. */
+  readonly canLeaveOutPadding: boolean;
   /** A new float32 variable, filled with `fill` (default 0), freed by `dispose`. */
   addVariable(name: string, shape: readonly number[], fill?: number): tf.Variable;
   /** @param name for profiles and errors */

@@ -67,6 +67,34 @@ function droppedSoftmax(
   );
 }
 
+export interface RaggedAttentionArgs {
+  /** Heads n. */
+  n: number;
+  /** `[b + 1] int32`: example i has the rows `rowSplits[i]` to `rowSplits[i + 1]` of keys and values. */
+  rowSplits: tf.Tensor;
+  /** Queries of each example; 0: its rows. */
+  asked: number;
+}
+
+/**
+ * `softmax(Q K^T / sqrt(d)) V` for each head of examples without padding, one after another: queries `[q, n d]`, keys and values `[b s, n d]` to
+ * `[q, n d]` float32. For prediction: it has no gradient. Needs a backend with the kernel `RaggedAttention`.
+ */
+export function attendRagged(
+  queries: tf.Tensor,
+  keys: tf.Tensor,
+  values: tf.Tensor,
+  { n, rowSplits, asked }: RaggedAttentionArgs,
+): tf.Tensor {
+  const scale = 1 / Math.sqrt((queries.shape[1] ?? 0) / n);
+  return fused('RaggedAttention', { queries, keys, values, rowSplits }, { heads: n, asked, scale })?.[0] as tf.Tensor;
+}
+
+/** `x`, whose rows after the last of `rowSplits` the products that follow need not compute. */
+export function limitRows(x: tf.Tensor, rowSplits: tf.Tensor): tf.Tensor {
+  return fused('LimitRows', { x, rowSplits })?.[0] ?? x;
+}
+
 export interface AttentionArgs {
   /** Batch size b. */
   b: number;

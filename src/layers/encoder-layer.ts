@@ -4,7 +4,7 @@ import { type Activation, activationFunction, activationName } from './activatio
 import { ConfigError, ShapeError } from '../errors.js';
 import { hash32 } from '../random/philox.js';
 import { requireDim } from '../shapes.js';
-import { attend, attentionBias } from './attention.js';
+import { attend, attendRagged, attentionBias, limitRows } from './attention.js';
 import type { CallContext, DropoutSite } from './dropout.js';
 import { dropoutAddLayerNorm, type NormWeights } from './layer-norm.js';
 import { linear, type LinearWeights } from './linear.js';
@@ -33,6 +33,8 @@ export interface EncoderLayerInputs {
   bias: tf.Tensor | null;
   /** Multiplies the attention probabilities, broadcast to `[b, n, q, s]`. */
   headMask: tf.Tensor | null;
+  /** `[b + 1] int32`: example i has the rows `rowSplits[i]` to `rowSplits[i + 1]`, all of which attend to each other; later rows mean nothing. */
+  rowSplits?: tf.Tensor;
 }
 
 /**
@@ -99,23 +101,26 @@ export class EncoderLayer extends WeightedLayer {
     super.build(inputShape);
   }
 
-  /** The layer on flat tokens: `[b s, h]` to `[b q, h]`, and the attention probabilities `[b, n, q, s]`; q = s without `queries`. */
+  /**
+   * The layer on flat tokens: `[b s, h]` to `[b q, h]`, and the attention probabilities `[b, n, q, s]`, null with `rowSplits`; q = s without
+   * `queries`.
+   */
   run(
-    { x, queries = x, b, bias, headMask }: EncoderLayerInputs,
+    { x, queries = x, b, bias, headMask, rowSplits }: EncoderLayerInputs,
     context: CallContext,
-  ): { x: tf.Tensor; probabilities: tf.Tensor } {
+  ): { x: tf.Tensor; probabilities: tf.Tensor | null } {
     const { layerNormEps } = this.args;
-    const { joined, probabilities } = attend(linear(queries, this.query), linear(x, this.key), linear(x, this.value), {
-      b,
-      n: this.keptHeads.length,
-      bias,
-      headMask,
-      dropout: this.attentionDropout,
-      context,
-    });
+    const projected = [linear(queries, this.query), linear(x, this.key), linear(x, this.value)] as const;
+    const n = this.keptHeads.length;
+    const asked = queries === x ? 0 : (queries.shape[0] ?? 0) / b;
+    const { joined, probabilities } =
+      rowSplits === undefined
+        ? attend(...projected, { b, n, bias, headMask, dropout: this.attentionDropout, context })
+        : { joined: attendRagged(...projected, { n, rowSplits, asked }), probabilities: null };
+    const limited = (y: tf.Tensor): tf.Tensor => (rowSplits === undefined || asked > 0 ? y : limitRows(y, rowSplits));
     const ended = (narrow: tf.Tensor, from: tf.Tensor, norm: NormWeights, site: DropoutSite): tf.Tensor =>
-      dropoutAddLayerNorm(narrow, from, norm, layerNormEps, { site, context });
-    const attention = linear(joined, this.attentionDense); // [b q, h]
+      limited(dropoutAddLayerNorm(narrow, from, norm, layerNormEps, { site, context }));
+    const attention = linear(limited(joined), this.attentionDense); // [b q, h]
     const attended = ended(attention, queries, this.attentionNorm, this.attentionOutputDropout);
     const wide = this.activate(linear(attended, this.intermediateDense)); // [b q, i]
     const narrow = linear(wide, this.outputDense); // [b q, h]

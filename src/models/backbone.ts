@@ -1,7 +1,7 @@
 // The backbone of every class: embeddings, encoder and pooler, as in transformers' VisualBertModel.
 import { tf } from '#tf';
 import type { VisualBertConfig } from '../config/config.js';
-import { attentionBias } from '../layers/attention.js';
+import { attentionBias, limitRows } from '../layers/attention.js';
 import type { CallContext } from '../layers/dropout.js';
 import { Embeddings } from '../layers/embeddings.js';
 import { EncoderLayer } from '../layers/encoder-layer.js';
@@ -23,6 +23,18 @@ export interface ComputeContext extends CallContext {
   gradientCheckpointing?: boolean;
   /** Label smoothing: share of each label that is spread over all classes. Default 0. */
   labelSmoothing?: number;
+  /** The encoder computes no padding. For calls without gradients, on a backend that has the kernel `RaggedAttention`; where `canLeaveOutPadding`. */
+  ragged?: RaggedBatch;
+}
+
+/** A batch without its padding: the tokens of all examples, one after another. All int32. */
+export interface RaggedBatch {
+  /** `[b s]`: the row of each token in the padded batch; any after the last token. */
+  rows: tf.Tensor;
+  /** `[b s]`: the inverse; any for padding. */
+  places: tf.Tensor;
+  /** `[b + 1]`: example i has the rows `rowSplits[i]` to `rowSplits[i + 1]`. */
+  rowSplits: tf.Tensor;
 }
 
 export interface BackboneOptions {
@@ -118,16 +130,19 @@ export class Backbone {
     const isHooked = context.attentionHook !== undefined;
     const needsAll = outputAttentions || outputHiddenStates || isHooked || hasQueryAxis(headMask);
     const trimmedLayer = rows === null || needsAll ? -1 : this.encoder.length - 1;
+    const ragged = trimmedLayer < 0 ? undefined : context.ragged;
     const [b = 0] = embedded.shape;
     const hiddenStates = [tf.clone(embedded)];
     const attentions: tf.Tensor[] = [];
-    let x = flattened(embedded); // [b s, h]
+    const padded = flattened(embedded); // [b s, h]
+    let x = ragged === undefined ? padded : limitRows(lookup(padded, ragged.rows), ragged.rowSplits);
     this.encoder.forEach((layer, i) => {
-      const queries = i === trimmedLayer && rows !== null ? lookup(x, rows) : x;
+      const asked = rows === null || ragged === undefined ? rows : tf.gather(ragged.places, rows);
+      const queries = i === trimmedLayer && asked !== null ? lookup(x, asked) : x;
       const inputs = {
         x,
         b,
-        bias,
+        ...(ragged === undefined ? { bias } : { bias: null, rowSplits: ragged.rowSplits }),
         headMask: headMaskOf(headMask, i, layer.keptHeads),
         ...(queries !== x && { queries }),
       };
@@ -135,7 +150,7 @@ export class Backbone {
       else {
         const result = layer.run(inputs, context);
         x = result.x;
-        if (outputAttentions) attentions.push(result.probabilities);
+        if (outputAttentions && result.probabilities !== null) attentions.push(result.probabilities);
       }
       if (outputHiddenStates) hiddenStates.push(tf.reshape(x, embedded.shape));
     });

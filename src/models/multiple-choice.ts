@@ -63,6 +63,10 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
     );
   }
 
+  protected override readsFewStates(): boolean {
+    return true;
+  }
+
   override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
     const { backbone, cls } = this.parts;
     const [b = 0, choices = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];

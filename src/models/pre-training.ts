@@ -84,6 +84,10 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
     if (maskedPositions !== undefined) requirePositions(this.className, 'maskedPositions', maskedPositions, s);
   }
 
+  protected override readsFewStates({ maskedPositions }: Readonly<Record<string, unknown>>): boolean {
+    return maskedPositions !== undefined;
+  }
+
   override compute(inputs: TensorInputs, context: ComputeContext): PreTrainingOutputs {
     const { backbone, predictions, seqRelationship } = this.parts;
     const { labels, sentenceImageLabels, maskedPositions } = inputs;

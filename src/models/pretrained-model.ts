@@ -14,6 +14,7 @@ import {
   checkInputs,
   type InputSpecs,
   type ModelInputs,
+  type OutputFlags,
   outputFlags,
   type TensorInputs,
 } from './inputs/inputs.js';
@@ -40,7 +41,7 @@ import {
 import { savePretrained } from './pretrained/save.js';
 import { WORD_TABLE } from './pretrained/ties.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
-import { requireKinds, requireOptions } from '../options.js';
+import { defined, requireKinds, requireOptions } from '../options.js';
 
 /**
  * A VisualBERT with its parameters. Parameters are named as in transformers and have PyTorch's shapes; tied ones appear once.
@@ -111,6 +112,18 @@ export abstract class VisualBertPreTrainedModel<
   rowsRead({ inputIds }: TensorInputs): ReadonlyMap<string, tf.Tensor> {
     const isTied = [...this.tiedWeights.values()].includes(WORD_TABLE);
     return inputIds === undefined || isTied ? new Map() : new Map([[WORD_TABLE, inputIds]]);
+  }
+
+  /** Whether `compute` reads few states of each example, all at positions that are attended to. */
+  protected readsFewStates(_inputs: Readonly<Record<string, unknown>>): boolean {
+    return false;
+  }
+
+  /** Whether `compute` may get these inputs with `ComputeContext.ragged`. */
+  canLeaveOutPadding(inputs: Readonly<Record<string, unknown>>, flags: OutputFlags): boolean {
+    const { bypassTransformer, outputAttentions, outputHiddenStates } = { ...this.config, ...defined(flags) };
+    const isPlain = !bypassTransformer && !outputAttentions && !outputHiddenStates && inputs['headMask'] === undefined;
+    return isPlain && this.readsFewStates(inputs);
   }
 
   /** Checks of a class beyond the shape and range of each input. */

@@ -52,6 +52,10 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
     else attentionMask.checkValues((mask) => requireTwoTokens(this.className, mask, t));
   }
 
+  protected override readsFewStates(): boolean {
+    return true;
+  }
+
   override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
     const { backbone, cls } = this.parts;
     const { attentionMask } = inputs;

@@ -45,6 +45,10 @@ export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<Logi
     );
   }
 
+  protected override readsFewStates(): boolean {
+    return true;
+  }
+
   override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
     const { backbone, cls } = this.parts;
     const [b = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];

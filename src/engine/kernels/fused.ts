@@ -60,6 +60,12 @@ export const FUSED_KERNELS: readonly OneOperationKernel[] = [
     inputs: take('dy', 'y'),
     attributes: scaleOf,
   }),
+  oneOperation('RaggedAttention', {
+    operation: 'VisualbertRaggedAttention',
+    traits: { ownsResult: true },
+    inputs: take('queries', 'keys', 'values', 'rowSplits'),
+    attributes: ({ heads, asked, scale }) => [integer('heads', heads), integer('asked', asked), float('scale', scale)],
+  }),
   oneOperation('ColumnSums', {
     operation: 'VisualbertColumnSums',
     traits: { ownsResult: true, bfloat16Inputs: 1 },

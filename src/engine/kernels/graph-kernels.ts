@@ -33,6 +33,16 @@ const KERNELS: readonly GraphKernel[] = [
     },
   },
   {
+    /** See src/fused.ts. */
+    name: 'LimitRows',
+    runsOnGpu: false,
+    writesInPlace: false,
+    record: (backend, { x, rowSplits }) => {
+      const [node, limit] = [x, rowSplits].map((tensor) => backend.nodeOf(tensor as tf.TensorInfo)) as [Node, Node];
+      return backend.tensorOf({ ...node, limit: limit.full.value }, 'LimitRows');
+    },
+  },
+  {
     /** tfjs-node checks the indices in JavaScript. Here TensorFlow checks them at run time: on the CPU with an error, on a GPU such rows become 0. */
     name: 'GatherV2',
     ...EVERYWHERE,

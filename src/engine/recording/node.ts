@@ -26,6 +26,8 @@ export interface Node {
   readonly inFile?: OutputNumber;
   /** Set for a product with a packed matrix, of which later operations may become a part. */
   readonly product?: PackedProduct;
+  /** Set where rows mean nothing from a number on: int32, that number as last value. Products leave those rows 0. */
+  readonly limit?: OutputNumber;
   /** Set for the result of an operation that may be part of attention. */
   readonly origin?: Origin;
   /** Set for a sum of rows, which the optimizer reads as rows. */

@@ -44,7 +44,9 @@ export class PackedProducts {
     const waiting = this.waiting.get(product.x) ?? new Set();
     this.waiting.set(product.x, waiting.add(product));
     if (part !== undefined) waiting.delete(part);
-    return { ...this.recording.value(product.shape, 'float32', new Lazy(() => this.output(product))), product };
+    const value = this.recording.value(product.shape, 'float32', new Lazy(() => this.output(product)));
+    const { limit } = product.x;
+    return { ...value, product, ...(limit === undefined ? {} : { limit }) };
   }
 
   private output(product: PackedProduct): OutputNumber {
@@ -64,7 +66,9 @@ export class PackedProducts {
     );
     const matrices = together.map(({ packed }) => packed);
     const gelu = { name: 'gelu', type: TF_ATTR.int, value: withGelu ? 1 : 0 };
-    const { nodes } = recording.operation('VisualbertPackedProducts', [x.full.value, matrices, biases], [gelu]);
+    const limits = x.limit === undefined ? [] : [x.limit];
+    const inputs = [x.full.value, matrices, biases, limits];
+    const { nodes } = recording.operation('VisualbertPackedProducts', inputs, [gelu]);
     together.forEach((added, index) => {
       this.waiting.get(x)?.delete(added);
       this.outputs.set(added, (nodes[index] as Node).full.value);

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';
+import { attend, attendRagged } from '../../../src/layers/attention.js';
 import type { Tensors } from '../../../src/raw-tensor.js';
 import { createState } from '../../../src/engine/session/state.js';
 import { clipFactor, normOf, sumOfSquares } from '../../../src/training/step/update/clip.js';
@@ -21,6 +22,58 @@ beforeAll(async () => {
 describe('fused kernels', () => {
   test.each(Object.keys(KERNEL_CASES))('equal the composed formulas in values and gradients: %s', async (name) => {
     if (hasEngine) await expectEqualOn('tensorflow', KERNEL_CASES[name] as KernelCase);
+  });
+
+  describe('attention without padding', () => {
+    const [heads, size, rowSplits] = [3, 5, [0, 4, 5, 11]];
+    const args = { n: heads, bias: null, headMask: null, dropout: { rate: 0, salt: 1 } };
+    const context = { training: false, dropoutKey: null };
+    /** Rows, two of which belong to no example. */
+    const values = (rows: number): Float32Array[] => {
+      const tensors = [rows, 13, 13].map((count, i) => normal([count, heads * size], `ragged ${i}`));
+      const arrays = tensors.map((tensor) => tensor.dataSync() as Float32Array);
+      tf.dispose(tensors);
+      return arrays;
+    };
+    const tensorsOf = (arrays: readonly Float32Array[]): [tf.Tensor, tf.Tensor, tf.Tensor] =>
+      arrays.map((data) => tf.tensor(data, [data.length / (heads * size), heads * size])) as never;
+    const attended = (arrays: readonly Float32Array[], splits: number[], asked: number): ArrayLike<number> =>
+      tf.tidy(() =>
+        attendRagged(...tensorsOf(arrays), { n: heads, rowSplits: tf.tensor1d(splits, 'int32'), asked }).dataSync(),
+      );
+
+    test.each([0, 2])('equals attention of each example alone (%d queries each; 0: all rows)', async (asked) => {
+      if (!hasEngine) return;
+      const examples = rowSplits.length - 1;
+      await tf.setBackend('cpu');
+      const arrays = values(asked === 0 ? 13 : asked * examples);
+      const expected = tf.tidy(() => {
+        const [queries, ...others] = tensorsOf(arrays);
+        const joined = Array.from({ length: examples }, (_, i) => {
+          const [from, to] = [rowSplits[i] as number, rowSplits[i + 1] as number];
+          const [first, count] = asked === 0 ? [from, to - from] : [i * asked, asked];
+          const [keys, own] = others.map((x) => tf.slice(x, [from, 0], [to - from, -1])) as [tf.Tensor, tf.Tensor];
+          return attend(tf.slice(queries, [first, 0], [count, -1]), keys, own, { ...args, b: 1, context }).joined;
+        });
+        return [...tf.concat(joined).dataSync(), ...Array<number>(asked === 0 ? 2 * heads * size : 0).fill(0)];
+      });
+      await tf.setBackend('tensorflow');
+      const received = attended(arrays, rowSplits, asked);
+      expect(received).toHaveLength(expected.length);
+      expected.forEach((value, i) => expect(Math.abs((received[i] as number) - value)).toBeLessThan(2e-6));
+    });
+
+    test.each([
+      [[0, 4, 4, 11], 0, /row splits that ascend from 0/],
+      [[0, 4, 14], 0, /row splits that ascend from 0/],
+      [[1, 4, 11], 0, /row splits that ascend from 0/],
+      [[0, 4, 5, 11], 2, /the queries do not fit/],
+    ])('refuses the row splits %j with %d queries each', async (splits, asked, message) => {
+      if (!hasEngine) return;
+      await tf.setBackend('tensorflow');
+      const arrays = values(13);
+      expect(() => attended(arrays, splits, asked)).toThrow(message);
+    });
   });
 
   test('update with AdamW in place as the composed rule does, clipped, decayed, and not at all for a norm that is not finite', async () => {

@@ -8,7 +8,7 @@ import { compile } from '../../../src/engine/session/compile.js';
 import type { StateOptions } from '../../../src/engine/session/contract.js';
 import { createState, type SessionState } from '../../../src/engine/session/state.js';
 import { activationFunction } from '../../../src/layers/activations.js';
-import { attend, attentionBias } from '../../../src/layers/attention.js';
+import { attend, attentionBias, limitRows } from '../../../src/layers/attention.js';
 import { linear } from '../../../src/layers/linear.js';
 import type { FloatsInFile, RawTensor, Tensors } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
@@ -99,6 +99,41 @@ describe('packed matrices', () => {
       const scale = Math.max(...expected.map(Math.abs));
       const difference = largestDifference((await run({ x })).y?.data ?? [], expected);
       expect(difference).toBeLessThanOrEqual(precision === 'int8' ? 2e-7 * scale : 0); // its scales are fractions
+      await state.dispose();
+      tf.dispose(Object.values(weights));
+    },
+  );
+
+  test.each(['fp32', 'bf16', 'int8'] as const)(
+    'compute rows up to a limit in %s, through products, bias and GELU, and leave the others 0',
+    async (precision) => {
+      if (!hasEngine) return;
+      const { weights, state } = await layer(waves([19, 19], 0.7), waves([19], 1.3), precision);
+      const gelu = activationFunction('gelu');
+      const formula = (x: tf.Tensor): tf.Tensor => linear(gelu(linear(x, weights)), weights);
+      const limited = compile(
+        ({ x, rowSplits }) => ({ y: formula(limitRows(x as tf.Tensor, rowSplits as tf.Tensor)) }),
+        { state, precision },
+      );
+      const whole = compile(({ x }) => ({ y: formula(x as tf.Tensor) }), { state, precision });
+      const x = waves([29, 19], 0.37);
+      const splits = (...rows: number[]): RawTensor => ({
+        dtype: 'int32',
+        shape: [rows.length],
+        data: Int32Array.from(rows),
+      });
+      const all = (await whole({ x })).y?.data ?? [];
+      for (const end of [0, 3, 16, 29]) {
+        const received = (await limited({ x, rowSplits: splits(0, 2, end) })).y?.data ?? [];
+        expect([...received]).toEqual([
+          ...Array.from(all).slice(0, 19 * end),
+          ...Array<number>(19 * (29 - end)).fill(0),
+        ]);
+      }
+      for (const end of [-1, 30])
+        await expect(limited({ x, rowSplits: splits(0, 2, end) })).rejects.toThrow(
+          /a limit of at most the number of rows/,
+        );
       await state.dispose();
       tf.dispose(Object.values(weights));
     },
