@@ -36,14 +36,14 @@ function reportLines(report: MachineReport, width: number): string[] {
     line('processor', `${report.processor}, ${counted(report.cores, 'core')}`),
     line('', report.instructions.join(' ') || 'instruction sets unknown'),
     line('memory', `${gigabytes(report.memoryBytes)}, ${gigabytes(report.freeMemoryBytes)} free`),
-    line('GPU', report.nvidiaDriver ?? 'no NVIDIA driver'),
+    line('GPU', cardsText(report)),
     line('compiler', report.compiler ?? 'none'),
     line('addons', report.prebuilt ?? (report.isComplete ? 'compiled on this machine' : 'to be compiled')),
     line('cache', `${cache.folder}${free}${cache.isWritable ? '' : ', not writable'}`),
     line('engine', engine?.tensorflow ? `TensorFlow ${engine.tensorflow}, ${engine.device}` : 'none works'),
     ...(caveat === null ? [] : [line('', caveat)]),
     ...(engine?.installed ?? []).map(({ name, bytes }) => line('', `${name}, ${gigabytes(bytes)}`)),
-    line('hub', hub.problem === null ? `${hub.address} answers` : `${hub.address}: ${hub.problem}`),
+    line('hub', hubText(hub)),
     '',
     'backends',
     ...backends.map(({ backend, problem, gigaflops }) =>
@@ -54,12 +54,32 @@ function reportLines(report: MachineReport, width: number): string[] {
     '',
     ...(problems.length === 0
       ? ['No problems found.']
-      : problems.flatMap((one, index) => problemLines(one, index, width))),
+      : problems.flatMap((one, index) => problemLines(one, index, hub.isOffline, width))),
   ];
 }
 
-function problemLines({ problem, remedy }: MachineReport['problems'][number], index: number, width: number): string[] {
-  return [...fold(`${index + 1}. ${problem}`, width, 0, 3), ...fold(`to fix it: ${remedy}`, width, 3, 3)];
+/** What is known of graphics cards: from the system, from NVIDIA's driver, and from WebGPU. */
+function cardsText({ platform, cards, nvidiaDriver, backends }: MachineReport): string {
+  const known = [...cards, nvidiaDriver, ...backends.map(({ card }) => card)].filter((text) => text !== null);
+  if (known.length > 0) return known.join('; ');
+  return platform.startsWith('linux')
+    ? 'the system lists no card'
+    : 'unknown here; the backend webgpu names the card where it works';
+}
+
+function hubText({ address, problem, isOffline }: MachineReport['hub']): string {
+  if (isOffline) return `${address}: not tried, HF_HUB_OFFLINE is set: only downloaded weights are used`;
+  return problem === null ? `${address} answers` : `${address}: ${problem}`;
+}
+
+function problemLines(
+  { problem, remedy, needsNetwork }: MachineReport['problems'][number],
+  index: number,
+  isOffline: boolean,
+  width: number,
+): string[] {
+  const howTo = needsNetwork && isOffline ? 'to fix it (needs the network; HF_HUB_OFFLINE is set)' : 'to fix it';
+  return [...fold(`${index + 1}. ${problem}`, width, 0, 3), ...fold(`${howTo}: ${remedy}`, width, 3, 3)];
 }
 
 /** Whole from 10 on: plain JavaScript makes less than one. */

@@ -27,7 +27,8 @@ function tryInProcess(backend: BackendName): Promise<Finding> {
   const env = { ...process.env, VISUALBERT_BACKEND: '' };
   return new Promise((resolve) => {
     execFile(process.execPath, [program, backend], { env, timeout: TIME_LIMIT_MS }, (error, output, errors) => {
-      const fail = (problem: string): void => resolve({ trial: { backend, problem, gigaflops: null }, engine: null });
+      const fail = (problem: string): void =>
+        resolve({ trial: { backend, problem, gigaflops: null, card: null }, engine: null });
       if (error?.killed === true) return fail(`no result within ${TIME_LIMIT_MS / 1000} s`);
       if (error?.signal) return fail(`the process was ended by ${error.signal}`);
       try {

@@ -7,6 +7,8 @@ export interface MachineProblem {
   problem: string;
   /** A command, or what to change. */
   remedy: string;
+  /** Whether the remedy downloads something. */
+  needsNetwork: boolean;
 }
 
 /** A backend of TensorFlow.js, after a matrix product and its gradient were computed on it. */
@@ -16,6 +18,8 @@ export interface BackendTrial {
   problem: string | null;
   /** Rate of a large fp32 matrix product; null where the backend does not work. */
   gigaflops: number | null;
+  /** The graphics card that WebGPU computed on, by its driver's names; null for other backends. */
+  card: string | null;
 }
 
 /** A package that only some functions need. */
@@ -40,6 +44,8 @@ export interface MachineReport {
   instructions: readonly string[];
   memoryBytes: number;
   freeMemoryBytes: number;
+  /** Graphics cards as Linux lists them, such as `AMD 0x744c (amdgpu)`; empty where it lists none, and on other systems. */
+  cards: readonly string[];
   /** Name of an NVIDIA card's driver; null without one. */
   nvidiaDriver: string | null;
   compiler: string | null;
@@ -53,8 +59,11 @@ export interface MachineReport {
   caveat: string | null;
   backends: readonly BackendTrial[];
   cache: { folder: string; isWritable: boolean; freeBytes: number | null };
-  /** The hub that weights are downloaded from; `problem` is null when it answers. */
-  hub: { address: string; problem: string | null };
+  /**
+   * The hub that weights are downloaded from; `problem` is null when it answers, and when it was not tried because the environment forbids
+   * network access (`isOffline`).
+   */
+  hub: { address: string; problem: string | null; isOffline: boolean };
   optional: readonly OptionalPackage[];
   problems: readonly MachineProblem[];
 }

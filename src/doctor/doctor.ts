@@ -9,11 +9,12 @@ import { DEFAULT_TENSORFLOW, type DeviceKind } from '../engine/load/engine-id.js
 import { enginesFolder, packageVersion } from '../engine/load/paths.js';
 import type { EngineInfo } from '../engine/info.js';
 import { errorMessage } from '../errors.js';
-import { isSwitchedOn } from '../platform/hub/cache.js';
+import { isOffline } from '../platform/hub/cache.js';
 import { PUBLIC_HUB } from '../platform/hub/options.js';
 import { proxiedFetch } from '../platform/hub/proxied-fetch.js';
 import { tryBackends } from './backends.js';
 import type { MachineReport } from './contract.js';
+import { graphicsCards } from './graphics-cards.js';
 import { folderState, instructions, nvidiaDriver, optionalPackages, processorName, withoutHome } from './machine.js';
 import { problemsOf } from './problems.js';
 
@@ -46,6 +47,7 @@ export async function examineMachine(): Promise<MachineReport> {
     instructions: instructions(),
     memoryBytes: totalmem(),
     freeMemoryBytes: freemem(),
+    cards: graphicsCards(),
     nvidiaDriver: nvidiaDriver(),
     compiler,
     ...addonState(engine),
@@ -83,12 +85,12 @@ function caveatOf(engine: EngineInfo | null): string | null {
 
 async function hubState(): Promise<MachineReport['hub']> {
   const address = process.env['HF_ENDPOINT'] ?? PUBLIC_HUB;
-  if (isSwitchedOn('HF_HUB_OFFLINE')) return { address, problem: 'not tried: HF_HUB_OFFLINE is set' };
+  if (isOffline()) return { address, problem: null, isOffline: true };
   try {
     const { status } = await proxiedFetch(address, { method: 'HEAD', signal: AbortSignal.timeout(HUB_LIMIT_MS) });
-    return { address, problem: status >= 500 ? `status ${status}` : null };
+    return { address, problem: status >= 500 ? `status ${status}` : null, isOffline: false };
   } catch (error) {
     const { cause } = error as { cause?: unknown };
-    return { address, problem: errorMessage(cause ?? error) };
+    return { address, problem: errorMessage(cause ?? error), isOffline: false };
   }
 }

@@ -13,8 +13,8 @@ const TRAINING_BYTES = 4e9;
 export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProblem[] {
   const { engine, backends, cache, hub, compiler, prebuilt, isComplete, memoryBytes, nvidiaDriver } = report;
   const problems: MachineProblem[] = [];
-  const add = (isSo: boolean, problem: string, remedy: string): void =>
-    void (isSo && problems.push({ problem, remedy }));
+  const add = (isSo: boolean, problem: string, remedy: string, needsNetwork = false): void =>
+    void (isSo && problems.push({ problem, remedy, needsNetwork }));
   add(!cache.isWritable, `the cache ${cache.folder} cannot be written to`, 'set VISUALBERT_CACHE to a folder that can');
   const isMissing = engine?.tensorflow === null;
   if (isMissing) {
@@ -23,8 +23,9 @@ export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProb
       true,
       `training and fast prediction need the native engine. ${engine.problem ?? ''}`.trim(),
       commandsIn(engine.problem) ?? 'npx visualbert engine install',
+      true,
     );
-    add(!canBuild, 'no C++ compiler, which links the engine to Node', COMPILER_PACKAGES);
+    add(!canBuild, 'no C++ compiler, which links the engine to Node', COMPILER_PACKAGES, true);
     add(
       cache.isWritable && (cache.freeBytes ?? Infinity) < ENGINE_BYTES,
       `the engine needs ${gigabytes(ENGINE_BYTES)} of disk, ${gigabytes(cache.freeBytes ?? 0)} are free`,
@@ -46,15 +47,17 @@ export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProb
         (backend === 'tensorflow'
           ? 'npx visualbert engine remove, then npx visualbert engine install'
           : 'npm ci, or report it with `visualbert doctor --json`'),
+      true,
     );
   }
   add(
     nvidiaDriver !== null && engine?.device === 'cpu',
     `there is an NVIDIA card (${nvidiaDriver}), and the engine is for the CPU`,
     'npx visualbert engine install --gpu',
+    true,
   );
   for (const { name, state, detail } of engine?.cuda?.libraries ?? [])
-    add(state === 'missing', `${name} is missing`, detail);
+    add(state === 'missing', `${name} is missing`, detail, true);
   add(
     memoryBytes < TRAINING_BYTES,
     `${gigabytes(memoryBytes)} of memory: training a base-size model needs about ${gigabytes(TRAINING_BYTES)}`,

@@ -5,6 +5,7 @@ import { engineInfo } from '../engine/info.js';
 import { type BackendName, selectBackend } from '../engine/select-backend.js';
 import { errorMessage } from '../errors.js';
 import type { BackendTrial } from './contract.js';
+import { adapterText } from './graphics-cards.js';
 
 /** [[1, 2], [3, 4]] times [[5, 6], [7, 8]], and the gradient of the product's sum by the first, by hand. */
 const [PRODUCT, GRADIENT] = ['19,22,43,50', '11,15,11,15'];
@@ -27,10 +28,22 @@ async function tryBackend(backend: BackendName): Promise<BackendTrial> {
     ).join();
     if (product !== PRODUCT) throw new Error(`a product of matrices is ${product}, expected ${PRODUCT}`);
     if (gradient !== GRADIENT) throw new Error(`the gradient of a product is ${gradient}, expected ${GRADIENT}`);
-    return { backend, problem: null, gigaflops: await rate() };
+    return {
+      backend,
+      problem: null,
+      gigaflops: await rate(),
+      card: backend === 'webgpu' ? await cardOfWebGpu() : null,
+    };
   } catch (error) {
-    return { backend, problem: errorMessage(error), gigaflops: null };
+    return { backend, problem: errorMessage(error), gigaflops: null, card: null };
   }
+}
+
+/** The card that tfjs's backend asks for. */
+async function cardOfWebGpu(): Promise<string | null> {
+  const { gpu } = navigator as { gpu?: GPU };
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  return adapter ? adapterText(adapter.info) : null;
 }
 
 async function rate(): Promise<number> {

@@ -14,6 +14,7 @@ const SOUND: Omit<MachineReport, 'problems'> = {
     instructions: ['avx'],
     memoryBytes: 16e9,
     freeMemoryBytes: 8e9,
+    cards: [],
     nvidiaDriver: null,
     compiler: 'c++',
     prebuilt: null,
@@ -21,14 +22,26 @@ const SOUND: Omit<MachineReport, 'problems'> = {
   },
   engine: ENGINE,
   caveat: null,
-  backends: [{ backend: 'tensorflow', problem: null, gigaflops: 100 }],
+  backends: [{ backend: 'tensorflow', problem: null, gigaflops: 100, card: null }],
   cache: { folder: '~/.cache', isWritable: true, freeBytes: 1e10 },
-  hub: { address: 'https://hub', problem: null },
+  hub: { address: 'https://hub', problem: null, isOffline: false },
   optional: [{ name: 'sharp', version: null, use: 'pictures' }],
 };
 const MISSING = { ...ENGINE, tensorflow: null, device: null, problem: 'It is not installed.' };
 
 test('a sound machine has none, whatever optional packages it lacks', () => expect(problemsOf(SOUND)).toEqual([]));
+
+test('to work offline is none', () =>
+  expect(problemsOf({ ...SOUND, hub: { address: 'https://hub', problem: null, isOffline: true } })).toEqual([]));
+
+test('a remedy that downloads something says so', () => {
+  const needs = (difference: Partial<MachineReport>): boolean[] =>
+    problemsOf({ ...SOUND, ...difference }).map(({ needsNetwork }) => needsNetwork);
+  expect(needs({ engine: MISSING })).toEqual([true]);
+  expect(needs({ isComplete: false })).toEqual([false]); // builds what is there again
+  expect(needs({ memoryBytes: 2e9 })).toEqual([false]);
+  expect(needs({ nvidiaDriver: '550' })).toEqual([true]);
+});
 
 describe('a problem', () => {
   test.each<[string, Partial<MachineReport>, RegExp, RegExp]>([
@@ -70,7 +83,7 @@ describe('a problem', () => {
       'an engine that ends its process',
       {
         engine: null,
-        backends: [{ backend: 'tensorflow', problem: 'the process was ended by SIGILL', gigaflops: null }],
+        backends: [{ backend: 'tensorflow', problem: 'the process was ended by SIGILL', gigaflops: null, card: null }],
       },
       /tensorflow does not work: .*SIGILL/,
       /engine remove, then/,
@@ -85,7 +98,7 @@ describe('a problem', () => {
     ['little memory', { memoryBytes: 2e9 }, /2\.0 GB of memory/, /--gradient-checkpointing/],
     [
       'no hub',
-      { hub: { address: 'https://hub', problem: 'ENOTFOUND' } },
+      { hub: { address: 'https://hub', problem: 'ENOTFOUND', isOffline: false } },
       /https:\/\/hub does not answer \(ENOTFOUND\)/,
       /HTTPS_PROXY/,
     ],

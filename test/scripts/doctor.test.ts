@@ -81,6 +81,7 @@ test.each([
   expect(problems).toContainEqual({
     problem: expect.stringContaining(`native engine. ${lack} native kernels of TensorFlow.js`),
     remedy,
+    needsNetwork: true,
   });
   expect(backends.filter(({ problem }) => problem === null).map(({ backend }) => backend)).toEqual(['wasm', 'cpu']);
 });
@@ -99,4 +100,14 @@ test('as a page for a narrow terminal: lines are folded below their text, and sl
   expect(output).toMatch(/^ {2}cpu +works, (?!0\.0)\d[\d.]* GFLOP\/s$/m);
   const wide = output.split('\n').filter((line) => line.length > 60);
   expect(wide.filter((line) => line.trim().includes(' ') && !/^\S+ {2,}\S+$/.test(line))).toEqual([]);
+});
+
+test('offline: the hub is not asked and no problem, and remedies that download say so', async () => {
+  const cache = temporaryFolder();
+  const offline = { HF_HUB_OFFLINE: '1', VISUALBERT_CACHE: cache, VK_ICD_FILENAMES: '/nowhere', COLUMNS: '' };
+  const { output } = await doctor([], offline);
+  expect(output).toMatch(/^hub +http:\/\/127\.0\.0\.1:\d+: not tried, HF_HUB_OFFLINE is set: only downloaded weights/m);
+  expect(output).toContain('to fix it (needs the network; HF_HUB_OFFLINE is set): npx visualbert engine install');
+  expect(output).not.toContain('does not answer');
+  expect(output).toMatch(/^GPU +\S/m);
 });
