@@ -17,6 +17,7 @@ import {
   type TextLimit,
   VisualBertProcessor,
 } from '../src/node.js';
+import { refuseUnused } from './flags/checks.js';
 import { JSON_FLAG, outputFlag } from './flags/results.js';
 import { flagsOf } from './flags/settings.js';
 import { inFlags } from './flags/words.js';
@@ -112,6 +113,8 @@ async function otherTask({ task, problems }: OwnDataStats, { file, task: asked }
 }
 
 async function stats(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
+  if (!flags.json)
+    refuseUnused(flags, ['model', 'maxTextLength'], 'this table, which has no warnings; add --json, or leave it out');
   const found = await statsOf(flags);
   if (flags.json) return console.log(JSON.stringify(found, null, 2));
   const spread = (values: Distribution | null): string =>

@@ -1,4 +1,5 @@
 // `visualbert features`: inspects region features and converts them to other formats, at the speed of the disk.
+import { statSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
@@ -12,6 +13,7 @@ import {
 } from '../src/node.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { refuseUnused } from './flags/checks.js';
 import { command as draw } from './features/draw.js';
 import { command as extract } from './features/extract.js';
 import { JSON_FLAG, outputFlag, RESUMED_OUTPUT_FLAG } from './flags/results.js';
@@ -62,8 +64,17 @@ const withFeatures = (yargs: Argv): Argv =>
     })
     .options(flagsOf(PICTURE_FEATURE_OPTIONS));
 
-const open = ({ features, grid, cells, look }: FeatureArguments): ReturnType<typeof openRegionFeatures> =>
-  openRegionFeatures(features, defined({ grid, cells, look }));
+/** Opens the features. @throws Error for flags of pictures that were given beside files, which hold features */
+async function open(flags: FeatureArguments): ReturnType<typeof openRegionFeatures> {
+  const { features, grid, cells, look } = flags;
+  if (features.every((path) => statSync(path, { throwIfNoEntry: false })?.isFile()))
+    refuseUnused(
+      flags,
+      Object.keys(PICTURE_FEATURE_OPTIONS),
+      'files of features; give a folder of pictures, or leave it out',
+    );
+  return openRegionFeatures(features, defined({ grid, cells, look }));
+}
 
 async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<void> {
   const source = await open(flags);

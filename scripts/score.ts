@@ -67,14 +67,19 @@ export const command: CommandModule = {
               csv: { type: 'string', describe: 'CSV to write: 4 + 16 probabilities per annotation' },
             })
             .example('$0 score vcr answers.jsonl rationales.jsonl --data val.jsonl --csv leaderboard.csv', ''),
-        async ({ result: files, data, csv, json }) =>
+        async ({ result: files, data, csv, json }) => {
+          if (data === undefined && csv === undefined)
+            throw new Error(
+              'Give the labelled annotations (--data FILE), or a file for the probabilities (--csv FILE).',
+            );
           print(
             await scoreVcrFiles(files, {
               ...(data === undefined ? {} : { data }),
               ...(csv === undefined ? {} : { csv }),
             }),
             { json },
-          ),
+          );
+        },
       )
       .command(
         'flickr <result>',

@@ -97,6 +97,12 @@ async function labelledBoxes(
   { labels, attributeLabels }: Pick<z.output<typeof schema>, 'labels' | 'attributeLabels'>,
 ): Promise<LabelledBox[]> {
   if (boxes === undefined) throw new DataError(`${name}: its regions have no boxes`);
+  for (const [option, names, numbers] of [
+    ['labels', labels, classes],
+    ['attributeLabels', attributeLabels, attributes],
+  ] as const)
+    if (names !== undefined && numbers === undefined)
+      throw new DataError(`${name}: its regions have nothing that \`${option}\` would name; leave it out`);
   const classNames = labels === undefined ? classNamesOf(detector) : await readNames(labels);
   const attributeNames = attributeLabels === undefined ? attributeNamesOf(detector) : await readNames(attributeLabels);
   return Array.from({ length: count }, (_, i) => {

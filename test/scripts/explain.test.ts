@@ -132,6 +132,22 @@ function fixture(name: string): {
       ['explain', '--question', 'a', '--backend', 'cpu'],
       'Give the region features of the image (--features), or a picture and a detector (--picture, --detector).',
     ],
+    [
+      ['data', 'stats', 'package.json', '--model', 'a', '--max-text-length', '9'],
+      '--model, --max-text-length: of no use for this table, which has no warnings; add --json, or leave it out',
+    ],
+    [
+      ['features', 'inspect', 'package.json', '--grid', '3', '--look', 'form'],
+      '--grid, --look: of no use for files of features; give a folder of pictures, or leave it out',
+    ],
+    [
+      ['features', 'pack', 'package.json', '--cells', '3', '--output', 'a.vbf'],
+      '--cells: of no use for files of features; give a folder of pictures, or leave it out',
+    ],
+    [
+      ['score', 'vcr', 'package.json'],
+      'Give the labelled annotations (--data FILE), or a file for the probabilities (--csv FILE).',
+    ],
   ])('%j is refused', async (words, message) => {
     expect(await visualbert(words)).toMatchObject({ code: 1, stderr: `${message}\n` });
   });

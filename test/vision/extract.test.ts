@@ -2,7 +2,8 @@
 import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { joinSources } from '../../src/features/wrappers.js';
+import { joinSources, memorySource } from '../../src/features/wrappers.js';
+import { packFeatures } from '../../src/features/store/pack.js';
 import { mergeStores } from '../../src/features/store/merge.js';
 import { openFeatureStore } from '../../src/features/store/read.js';
 import { setLogger } from '../../src/logger.js';
@@ -269,6 +270,16 @@ describe('drawRegions', () => {
     const output = inRoot('named.png');
     await drawRegions({ features: inRoot('whole.vbf'), pictures, image: 'a', output, labels, attributeLabels: labels });
     expect(decodePng(readFileSync(output)).width).toBe(12 * 60);
+  });
+
+  test('refuses names for regions without classes or attributes', async () => {
+    const features = inRoot('nameless.vbf');
+    const regions = { count: 1, dim: 1, features: Float32Array.of(1), boxes: Float32Array.of(1, 1, 9, 9) };
+    await packFeatures(memorySource('m', [['a', regions]]), features);
+    for (const option of ['labels', 'attributeLabels'])
+      await expect(
+        drawRegions({ features, pictures, image: 'a', output: inRoot('none.png'), [option]: inRoot('labels.txt') }),
+      ).rejects.toThrow(`nameless.vbf: its regions have nothing that \`${option}\` would name; leave it out`);
   });
 
   test('shows the names that the detector has, as it shows those of files', async () => {
