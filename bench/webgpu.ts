@@ -1,7 +1,8 @@
-// `node dist/bench/webgpu.js`: counts the WebGPU commands of a training step of base size; with `--composed`, without our kernels.
-// Results are not read, so a software device is enough: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json.
+// `node dist/bench/webgpu.js`: counts the WebGPU commands of a training step of base size; with `--composed`, without our kernels; with `--fp16`, in
+// float16. Results are not read, so a software device is enough: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json.
 import { tf } from '#tf';
 import * as api from '../src/node.js';
+import { withPrecision } from '../src/precision.js';
 import { countGpuCommands, type GpuCommands } from './machine/gpu-commands.js';
 
 const [BATCH, TEXT, REGIONS, FEATURES, ANSWERS] = [8, 20, 36, 2048, 3129];
@@ -10,6 +11,8 @@ interface Counts extends Record<'forward' | 'gradients' | 'step', GpuCommands> {
   /** Bytes of all buffers after the steps, which keep what they once had. */
   allInAllBytes: number;
 }
+
+const precision = process.argv.includes('--fp16') ? 'fp16' : 'fp32';
 
 /** The commands of one forward pass, one forward and backward pass, and one update, each after one that is not counted. */
 async function countStep(layers: number): Promise<Counts> {
@@ -31,14 +34,15 @@ async function countStep(layers: number): Promise<Counts> {
     return takeCounts();
   };
   const forward = await counted(async () => {
-    const outputs = model.forward(inputs, { training: true, seed: 1 });
+    const outputs = withPrecision(precision, () => model.forward(inputs, { training: true, seed: 1 }));
     await outputs.loss?.data();
     tf.dispose(Object.values(outputs) as tf.Tensor[]);
   });
-  const gradients = await counted(async () =>
-    tf.dispose([...(await api.valueAndGradients(model, inputs, { training: true })).gradients.values()]),
-  );
-  const options = { learningRate: 1e-4, weightDecay: 0.01, maxGradNorm: 1, compile: false };
+  const gradients = await counted(async () => {
+    const found = withPrecision(precision, () => api.valueAndGradients(model, inputs, { training: true }));
+    tf.dispose([...(await found).gradients.values()]);
+  });
+  const options = { learningRate: 1e-4, weightDecay: 0.01, maxGradNorm: 1, compile: false, precision } as const;
   const trainingStep = await api.createTrainingStep(model, options);
   const step = await counted(() => trainingStep.run(inputs));
   const { numBytesAllocatedInGPU } = tf.memory() as unknown as { numBytesAllocatedInGPU: number };

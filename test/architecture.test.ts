@@ -48,7 +48,7 @@ const EDGES: Record<string, readonly string[]> = {
     'records',
   ],
   convert: ['checkpoint', 'config', 'layers', 'models', 'models/pretrained', 'platform'],
-  inference: ['engine/session', 'models', 'models/inputs', 'models/pretrained'],
+  inference: ['engine/session', 'models', 'models/inputs', 'models/pretrained', 'webgpu'],
   'training/step': [
     'calls',
     'checkpoint',

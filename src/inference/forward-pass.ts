@@ -1,5 +1,6 @@
 // A model's forward pass on arrays, over any runner.
 import { type ModelInputs, type OutputFlags, outputFlags } from '../models/inputs/inputs.js';
+import type { PredictionPrecision } from '../precision.js';
 import type { RawTensors } from '../raw-tensor.js';
 import { flattenOutputs, readInputs } from './arrays.js';
 import { FunctionCache } from './function-cache.js';
@@ -18,9 +19,9 @@ export interface ForwardPass {
   dispose(): Promise<void>;
 }
 
-/** Inference without dropout, op by op on the current backend. */
-export function createEagerForwardPass(model: RunnableModel): ForwardPass {
-  return forwardPassOver(model, createEagerRunner(model.namedParameters()));
+/** Inference without dropout, op by op on the current backend. @param precision as `requireEagerPrecision` allows */
+export function createEagerForwardPass(model: RunnableModel, precision?: PredictionPrecision): ForwardPass {
+  return forwardPassOver(model, createEagerRunner(model.namedParameters(), precision));
 }
 
 /** Inference without dropout over a runner that has the model's parameters. */

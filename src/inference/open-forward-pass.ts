@@ -1,5 +1,4 @@
 // A model's forward pass in Node: recorded on the native engine, op by op elsewhere.
-import { tf } from '#tf';
 import { PREDICTION_PRECISIONS, type PredictionPrecision } from '../precision.js';
 import { ConfigError } from '../errors.js';
 import type { StoredModel } from '../models/pretrained/load.js';
@@ -7,6 +6,7 @@ import { isAboveEncoder, isLinearWeight, isWordTable } from '../models/pretraine
 import type { LoadableModel } from '../models/pretrained/types.js';
 import { oneOf, requireOption, shown } from '../options.js';
 import { createCompiledRunner } from './compiled-runner.js';
+import { requireEagerPrecision } from './eager-runner.js';
 import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './forward-pass.js';
 import { isNativeBackend } from './native-backend.js';
 import type { RunnableModel } from './runnable-model.js';
@@ -14,19 +14,21 @@ import type { RunnableModel } from './runnable-model.js';
 export interface ForwardPassOptions {
   /** Default: true if the native engine is the backend. */
   compile?: boolean | undefined;
-  /** Precision of matrix products; others than `fp32` need the native engine. Default `fp32`. */
+  /** Precision of matrix products; others than `fp32` need the native engine, `fp16` that or WebGPU. Default `fp32`. */
   precision?: PredictionPrecision;
 }
 
-/** Inference without dropout, recorded by default if the native engine is the backend. @throws ConfigError for a low precision without it */
+/** Inference without dropout, recorded by default if the native engine is the backend. @throws ConfigError for a precision that it cannot have */
 export async function createForwardPass(model: RunnableModel, options: ForwardPassOptions = {}): Promise<ForwardPass> {
-  return compiles(options) ? createCompiledForwardPass(model, options) : createEagerForwardPass(model);
+  return compiles(options)
+    ? createCompiledForwardPass(model, options)
+    : createEagerForwardPass(model, options.precision);
 }
 
 /**
  * The forward pass of a model in a file. A session reads the values one by one, and keeps only the form that products read: the model
  * cannot be used after the pass is disposed, and must be disposed too. Word embeddings stay in the file where no head shares them.
- * @throws ConfigError for a low precision without the native engine; what `open` throws; CheckpointError
+ * @throws ConfigError for a precision that the backend cannot have; what `open` throws; CheckpointError
  */
 export async function loadForwardPass<M extends LoadableModel & RunnableModel>(
   open: () => Promise<StoredModel<M>>,
@@ -38,7 +40,7 @@ export async function loadForwardPass<M extends LoadableModel & RunnableModel>(
   try {
     if (isCompiled) return { model, forward: await createCompiledForwardPass(model, options, stored) };
     await stored.fill();
-    return { model, forward: createEagerForwardPass(model) };
+    return { model, forward: createEagerForwardPass(model, options.precision) };
   } catch (error) {
     model.dispose();
     throw error;
@@ -53,8 +55,7 @@ function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean 
     throw new ConfigError(`compile: expected true or false, received ${shown(compile)}`);
   requireOption('precision', precision, oneOf(PREDICTION_PRECISIONS));
   const isCompiled = compile ?? isNative;
-  if (!isCompiled && precision !== 'fp32')
-    throw new ConfigError(`precision "${precision}" needs the native engine; use fp32 on ${tf.getBackend()}`);
+  if (!isCompiled) requireEagerPrecision(precision);
   return isCompiled;
 }
 

@@ -9,7 +9,7 @@ import { loadParts, type PipelineModel, type PipelineSource } from './load.js';
 
 /** Options of `pipeline` in Node. */
 export interface NodePipelineOptions extends PipelineOptions {
-  /** Precision of matrix products; others than `fp32` need the native engine. Default `fp32`. */
+  /** Precision of matrix products; others than `fp32` need the native engine, `fp16` that or WebGPU. Default `fp32`. */
   precision?: PredictionPrecision;
   /** Record the forward pass once for each shape of its inputs. Default: true with the native engine; false gives the first answer sooner. */
   compile?: boolean;
@@ -21,7 +21,7 @@ export interface NodePipelineOptions extends PipelineOptions {
  * const ask = await pipeline('visual-question-answering', 'runs/vqa');
  * const answers = await ask({ question: 'What color is the bus?', regions }, { topK: 5 }); // [{ answer, index, score }, ...]
  * await ask.dispose();
- * @throws ConfigError for a task that the checkpoint cannot do, or a precision without the engine; CheckpointError, HubError, DataError
+ * @throws ConfigError for a task that the checkpoint cannot do, or a precision that the backend cannot have; CheckpointError, HubError, DataError
  */
 export async function pipeline<T extends PipelineName>(
   task: T,

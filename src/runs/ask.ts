@@ -11,6 +11,7 @@ import {
   VCR_FEATURE_EXTRACTOR,
 } from '../features/detector-identity.js';
 import type { Picture } from '../features/picture-detector.js';
+import { isNativeBackend } from '../inference/native-backend.js';
 import { requirePicture } from '../pictures/load.js';
 import type { HubProgress } from '../platform/hub/options.js';
 import { publishedCheckpoint } from '../config/published-checkpoints.js';
@@ -75,7 +76,8 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
   await loadConfig(files).catch(withNeeds(model)); // before optional files, whose failure would say less
   const trainedWith = await readTrainedDetector(files).catch(withNeeds(model));
   const answers = options.answers ?? (await publishedAnswers(files, onProgress));
-  const precision = rest.precision === 'int8' ? 'fp32' : rest.precision; // detectors do not support int8
+  // Detectors support neither int8 nor, op by op, others than fp32.
+  const precision = rest.precision === 'int8' || !isNativeBackend() ? 'fp32' : rest.precision;
   const found = await openDetectorLike(trainedWith, named ?? detectorOf(model, trainedWith), {
     ...defined({ precision }),
     ...watched(onProgress),

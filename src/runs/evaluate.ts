@@ -15,7 +15,7 @@ export const COMPUTING_OPTIONS = {
   batchSize: BATCH_SIZE.default(DEFAULT_BATCH_SIZE).describe('examples in one batch'),
   precision: oneOf(PREDICTION_PRECISIONS)
     .default('fp32')
-    .describe('precision of matrix products; others than fp32 need the native engine'),
+    .describe('precision of matrix products; others than fp32 need the native engine, fp16 that or WebGPU'),
   allowFreshWeights: truth()
     .default(false)
     .describe('only warn if the file lacks parameters of the model, which are then initialized randomly'),

@@ -1,11 +1,12 @@
-// The kernels of src/fused.ts that WebGPU has, registered with tfjs.
+// The kernels of src/fused.ts that WebGPU has, and its product of matrices, registered with tfjs.
 import { tf } from '#tf';
 import { UPDATE_KERNELS } from './adamw.js';
 import { COLUMN_KERNELS } from './column-sums.js';
 import { GELU_KERNELS } from './gelu.js';
 import { HEAD_KERNELS } from './head-products.js';
-import type { Inputs, WebGpuBackend, WebGpuKernel } from './kernel.js';
+import type { WebGpuBackend, WebGpuKernel } from './kernel.js';
 import { LAYER_NORM_KERNELS } from './layer-norm.js';
+import { LINEAR_KERNELS } from './linear-products.js';
 import { LOSS_KERNELS } from './losses.js';
 import { RANDOM_KERNELS } from './philox.js';
 import { ROI_ALIGN_KERNELS } from './roi-align.js';
@@ -19,19 +20,11 @@ const KERNELS: Readonly<Record<string, WebGpuKernel>> = {
   ...LAYER_NORM_KERNELS,
   ...SOFTMAX_KERNELS,
   ...HEAD_KERNELS,
+  ...LINEAR_KERNELS,
   ...LOSS_KERNELS,
   ...SQUARE_KERNELS,
   ...UPDATE_KERNELS,
   ...ROI_ALIGN_KERNELS,
-  /** tfjs's own product with a bias: one dispatch where matMul and add are two. */
-  FusedLinear: (backend: WebGpuBackend, { x, weight, bias }: Inputs<'x' | 'weight' | 'bias'>) => {
-    const product = tf.getKernel('_FusedMatMul', 'webgpu')?.kernelFunc({
-      inputs: { a: x, b: weight, bias },
-      attrs: { transposeA: false, transposeB: true, activation: 'linear' },
-      backend,
-    });
-    return [product as tf.TensorInfo];
-  },
 };
 
 /** Registers them; they replace kernels of the same name. */

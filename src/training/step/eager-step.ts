@@ -2,7 +2,7 @@
 import { ConfigError } from '../../errors.js';
 import { type TrainingStep } from './contract.js';
 import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './options.js';
-import { createEagerRunner } from '../../inference/eager-runner.js';
+import { createEagerRunner, requireEagerPrecision } from '../../inference/eager-runner.js';
 import { parametersOf, type TrainableModel } from './trainable-model.js';
 import { ModelTrainingStep } from './training-step.js';
 import { requireOptions } from '../../options.js';
@@ -30,15 +30,12 @@ export async function createTrainingStep(
   return createEagerTrainingStep(model, resolved);
 }
 
-/** The eager step of resolved options. @throws ConfigError for low precision, which only the compiled step supports. */
+/** The eager step of resolved options. @throws ConfigError for a precision that only the compiled step has, or no other backend than WebGPU */
 export async function createEagerTrainingStep(
   model: TrainableModel,
   options: ResolvedStepOptions,
 ): Promise<TrainingStep> {
-  if (options.precision !== 'fp32') {
-    throw new ConfigError(
-      `createTrainingStep: precision "${options.precision}" needs compile: true, which only the native engine has; use fp32 to run eagerly`,
-    );
-  }
-  return ModelTrainingStep.create(model, options, createEagerRunner(parametersOf(model)), null);
+  const { precision } = options;
+  requireEagerPrecision(precision, 'createTrainingStep: ');
+  return ModelTrainingStep.create(model, options, createEagerRunner(parametersOf(model), precision), null);
 }

@@ -76,7 +76,7 @@ export const STEP_OPTIONS = {
   precision: oneOf(PRECISIONS)
     .default('fp32')
     .describe(
-      'precision of matrix products; fp16 scales the loss, for GPUs without bf16; bf16 and fp16 require the compiled step',
+      'precision of matrix products; fp16 scales the loss, for GPUs without bf16; bf16 requires the compiled step, fp16 that or WebGPU',
     ),
   compile: truth().default(true).describe('record the step as a graph of the native engine; false runs it eagerly'),
   seed: SEED.default(0).describe('seed of dropout'),

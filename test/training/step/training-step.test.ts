@@ -268,7 +268,9 @@ describe('createTrainingStep', () => {
     await expect(start({ learningRate: -1 })).rejects.toThrow(
       /learningRate: expected a number of at least 0, received -1/,
     );
-    await expect(start({ precision: 'bf16' })).rejects.toThrow(/bf16" needs compile: true/);
+    await expect(start({ precision: 'bf16' })).rejects.toThrow(
+      /createTrainingStep: precision "bf16" needs (the native engine; use fp32 on|compile: true; use fp32 without it)/,
+    );
     await expect(createTrainingStep(linearModel({}), { compile: true })).rejects.toThrow(/compile: false/);
   });
 });
