@@ -79,11 +79,14 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
   }
 }
 
-/** `[b, choices, ...]` to `[b choices, ...]` for every input of the backbone. */
+/** `[b, choices, ...]` to `[b choices, ...]` for every input of the backbone; leading sizes of 1 are repeated. */
 function joinChoices(inputs: TensorInputs, b: number, choices: number): TensorInputs {
   const entries = Object.entries(inputs).map(([name, tensor]): [string, tf.Tensor] => {
     const isJoined = NOT_PER_CHOICE.includes(name) || (name === 'imageTextAlignment' && tensor.rank === 3);
-    return [name, isJoined ? tensor : tf.reshape(tensor, [b * choices, ...tensor.shape.slice(2)])];
+    if (isJoined) return [name, tensor];
+    const [first = 0, second = 0, ...rest] = tensor.shape;
+    const whole = first * second === b * choices ? tensor : tf.broadcastTo(tensor, [b, choices, ...rest]);
+    return [name, tf.reshape(whole, [b * choices, ...rest])];
   });
   return Object.fromEntries(entries);
 }

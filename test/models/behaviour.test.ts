@@ -174,6 +174,24 @@ describe('forward', () => {
   });
 });
 
+test.each<[ModelName, number[], number[]]>([
+  ['VisualBertForQuestionAnswering', [1], [2]],
+  ['VisualBertForMultipleChoice', [1, 1], [2, 3]],
+  ['VisualBertForMultipleChoice', [1, 3], [2, 3]],
+  ['VisualBertForMultipleChoice', [2, 1], [2, 3]],
+])('%s repeats position ids of leading sizes %j', async (name, given, whole) => {
+  const model = tinyModel(name);
+  const positionIds = tf.reverse(tf.range(1, 1 + 5 * given.reduce((a, b) => a * b), 1, 'int32')).reshape([...given, 5]);
+  const below = tf.mod(positionIds, tf.scalar(12, 'int32')) as tf.Tensor;
+  const [narrow, wide] = [below, tf.broadcastTo(below, [...whole, 5])].map((ids) =>
+    model.forward({ ...tinyInputs(name), positionIds: ids }),
+  ) as [ModelOutputs, ModelOutputs];
+  await toBeCloseToTensor(mainOutput(narrow), mainOutput(wide), 0);
+  disposeOutputs(narrow);
+  disposeOutputs(wide);
+  model.dispose();
+});
+
 describe('a padded batch', () => {
   test.each([
     [

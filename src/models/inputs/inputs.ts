@@ -38,7 +38,7 @@ export interface ModelInputs {
   regionToPhrasePosition?: InputValue;
   /** `[b, k]`: pre-training only, the positions to predict, -100 for an unused one; `labels` are then `[b, k]`. */
   maskedPositions?: InputValue;
-  /** Scalar: real examples in a padded batch, by which losses over the batch divide. */
+  /** Scalar: real examples in a padded batch, by which losses over the batch divide. Labels of those after them must be ignored ones; their outputs mean nothing. */
   exampleCount?: InputValue;
   outputAttentions?: boolean;
   outputHiddenStates?: boolean;
