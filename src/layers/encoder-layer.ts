@@ -122,7 +122,7 @@ export class EncoderLayer extends WeightedLayer {
       limited(dropoutAddLayerNorm(narrow, from, norm, layerNormEps, { site, context }));
     const attention = linear(limited(joined), this.attentionDense); // [b q, h]
     const attended = ended(attention, queries, this.attentionNorm, this.attentionOutputDropout);
-    const wide = this.activate(linear(attended, this.intermediateDense)); // [b q, i]
+    const wide = limited(this.activate(linear(attended, this.intermediateDense))); // [b q, i]
     const narrow = linear(wide, this.outputDense); // [b q, h]
     return { x: ended(narrow, attended, this.outputNorm, this.outputDropout), probabilities };
   }

@@ -136,8 +136,8 @@ export class Backbone {
     const attentions: tf.Tensor[] = [];
     const padded = flattened(embedded); // [b s, h]
     let x = ragged === undefined ? padded : limitRows(lookup(padded, ragged.rows), ragged.rowSplits);
+    const asked = rows === null || ragged === undefined ? rows : tf.gather(ragged.places, rows);
     this.encoder.forEach((layer, i) => {
-      const asked = rows === null || ragged === undefined ? rows : tf.gather(ragged.places, rows);
       const queries = i === trimmedLayer && asked !== null ? lookup(x, asked) : x;
       const inputs = {
         x,

@@ -85,7 +85,8 @@ function joinChoices(inputs: TensorInputs, b: number, choices: number): TensorIn
     const isJoined = NOT_PER_CHOICE.includes(name) || (name === 'imageTextAlignment' && tensor.rank === 3);
     if (isJoined) return [name, tensor];
     const [first = 0, second = 0, ...rest] = tensor.shape;
-    const whole = first * second === b * choices ? tensor : tf.broadcastTo(tensor, [b, choices, ...rest]);
+    const repeats = [b / first, choices / second];
+    const whole = repeats.every((count) => count === 1) ? tensor : tf.tile(tensor, [...repeats, ...rest.map(() => 1)]);
     return [name, tf.reshape(whole, [b * choices, ...rest])];
   });
   return Object.fromEntries(entries);

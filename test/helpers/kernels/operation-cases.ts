@@ -172,6 +172,7 @@ export const OPERATION_CASES: Readonly<Record<string, Readonly<Record<string, Ca
   tile: {
     'of an image': (tf, v) => tf.tile(v.f(1, 3, 4), [2, 1, 1]),
     'of rows': (tf, v) => tf.tile(v.f(1, 3), [4, 1]),
+    'of numbers of examples and choices': (tf, v) => tf.tile(v.i(1, 2, 3), [4, 1, 1]),
   },
   transpose: {
     'of heads': (tf, v) => tf.transpose(v.f(2, 3, 4, 5), [0, 2, 1, 3]),
