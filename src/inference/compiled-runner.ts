@@ -3,7 +3,6 @@ import type * as tf from '@tensorflow/tfjs';
 import type { PredictionPrecision } from '../precision.js';
 import { compile } from '../engine/session/compile.js';
 import type { StateOptions } from '../engine/session/contract.js';
-import { hasGraphKernel } from '../engine/session/register.js';
 import { createState } from '../engine/session/state.js';
 import { ConfigError, EngineError, errorMessage } from '../errors.js';
 import type { Runner } from './runner.js';
@@ -29,7 +28,7 @@ export async function createCompiledRunner(
     get recordings() {
       return state.recordings;
     },
-    canLeaveOutPadding: options.readOnly?.packs === true && hasGraphKernel('RaggedAttention'),
+    canLeaveOutPadding: state.packs,
     addVariable: (name, shape, fill = 0) => state.addVariable(name, { shape, fill }),
     prepare: (fn, name) => compile(fn, { state, name, precision }),
     lend: (use) => state.lend(use),

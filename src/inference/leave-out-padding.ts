@@ -15,7 +15,8 @@ export function leaveOutPadding(inputs: RawTensors): RawTensors {
   const { inputIds, inputsEmbeds, attentionMask, visualEmbeds, visualAttentionMask, maskedPositions } = inputs;
   const lead = inputIds?.shape ?? inputsEmbeds?.shape.slice(0, -1) ?? [];
   const [b, t] = [sizeOf(lead.slice(0, -1)), lead.at(-1) ?? 0]; // b counts choices too
-  const share = (inputs['exampleCount']?.data[0] ?? Infinity) / (lead[0] ?? 0);
+  const [examples = 0] = lead;
+  const count = (inputs['exampleCount']?.data[0] ?? examples) * (b / examples); // sequences of real examples
   const v = visualEmbeds?.shape.at(-2) ?? 0;
   const s = t + v;
   const [isText, isRegion] = [isAttended(attentionMask, t), isAttended(visualAttentionMask, v)];
@@ -23,7 +24,7 @@ export function leaveOutPadding(inputs: RawTensors): RawTensors {
   const places = new Int32Array(b * s).fill(-1);
   const rowSplits = new Int32Array(b + 1);
   for (let i = 0; i < b; i++) {
-    const length = i < share * b ? s : 1;
+    const length = i < count ? s : 1;
     for (let position = 0; position < length; position++) {
       if (!(position < t ? isText(i, position) : isRegion(i, position - t))) continue;
       if (position > 0 && position < t && !isText(i, position - 1)) return inputs; // heads count the tokens of the text
@@ -33,7 +34,7 @@ export function leaveOutPadding(inputs: RawTensors): RawTensors {
     if (places[i * s] === -1) return inputs; // read by heads
     rowSplits[i + 1] = rows.length;
   }
-  if (!areAttended(maskedPositions, places, s, share * b)) return inputs;
+  if (!areAttended(maskedPositions, places, s, count)) return inputs;
   const int32 = (data: Int32Array): RawTensor => ({ dtype: 'int32', shape: [data.length], data });
   const padded = new Int32Array(b * s);
   padded.set(rows);

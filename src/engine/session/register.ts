@@ -1,15 +1,9 @@
 // Registers the backend `graph` with its kernels.
 import { tf } from '#tf';
-import type { FusedKernel } from '../../fused.js';
 import { createKernelBackend } from '../load/kernel-backend.js';
 import type { NativeEngine } from '../load/native.js';
 import { createGraphBackend, GRAPH, type GraphBackend } from '../recording/graph-backend.js';
 import { registerGraphKernels } from '../kernels/graph-kernels.js';
-
-/** Whether functions of a state can use a kernel, once there is a state. */
-export function hasGraphKernel(kernel: FusedKernel): boolean {
-  return tf.getKernel(kernel, GRAPH) !== undefined;
-}
 
 /** The backend, registered on first use. */
 export function graphBackend(native: NativeEngine): GraphBackend {

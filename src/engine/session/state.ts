@@ -54,7 +54,7 @@ export class SessionState implements State {
   private readonly bound: SignatureBound;
   private readonly readOnly: StateOptions['readOnly'];
   /** Whether read-only matrices are packed, and operations on them fused. */
-  private readonly packs: boolean;
+  readonly packs: boolean;
   private readonly filling: Filling;
   private readonly queue = new RunQueue({
     beforeEach: () => this.filling.start(),
