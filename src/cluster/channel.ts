@@ -3,7 +3,7 @@ import { EngineError, errorMessage, TrainingError, WorkerError } from '../errors
 import { Exchanges } from './exchanges.js';
 import type { Cluster, Message } from './contract.js';
 import type { LineSocket } from './line-socket.js';
-import { unreachableWorkers } from './reach.js';
+import { unreachableWorkers, watchReach } from './reach.js';
 
 /** What a channel is opened with. */
 export interface ChannelOptions {
@@ -22,8 +22,8 @@ export type Channel = Pick<Cluster, 'exchange' | 'gather' | 'abandon' | 'failure
 const HEARTBEATS = 6;
 /** So many may be missing: the rest of the time passes until the next check. */
 const MISSED_HEARTBEATS = 4;
-/** Times the timeout that a worker which sends heartbeats may take for what others wait for, such as opening its data or saving. */
-const PATIENCE = 10;
+/** Times the timeout that a worker which sends heartbeats may take for what others wait for, such as opening its data, saving, or a sum. */
+export const PATIENCE = 10;
 
 /** A worker in messages: its number and address. */
 export function workerName(worker: number, addresses: readonly string[]): string {
@@ -54,6 +54,7 @@ export class ChannelEnd {
   private reject: (error: Error) => void = () => undefined;
   private failed: Error | null = null;
   private readonly timer: NodeJS.Timeout;
+  private readonly stopping = new AbortController();
 
   /**
    * @param close frees the resources of this end. @param awaited the workers that an exchange waits for. Worker 0, which knows them, gives up
@@ -75,11 +76,17 @@ export class ChannelEnd {
     });
     this.failure = new Promise((_, reject) => (this.reject = reject));
     this.failure.catch(() => undefined); // everyone who waits for it sees it
-    this.timer = setInterval(() => this.heartbeat(), (1000 * options.timeoutSeconds) / HEARTBEATS).unref();
+    const beat = (): void => void setImmediate(() => this.heartbeat()); // messages that came while this process was busy are read first
+    this.timer = setInterval(beat, (1000 * options.timeoutSeconds) / HEARTBEATS).unref();
   }
 
   get error(): Error | null {
     return this.failed;
+  }
+
+  /** Aborts once the channel has ended, in order or with a failure. */
+  get stopped(): AbortSignal {
+    return this.stopping.signal;
   }
 
   /** Adds a worker that has connected. */
@@ -140,11 +147,13 @@ export class ChannelEnd {
 
   private stop(): void {
     clearInterval(this.timer);
+    this.stopping.abort();
     for (const peer of this.peers.values()) peer.end();
     this.close();
   }
 
   private heartbeat(): void {
+    if (this.stopped.aborted) return;
     const intervalMs = (1000 * this.options.timeoutSeconds) / HEARTBEATS;
     for (const peer of this.peers.values()) {
       peer.send({ heartbeat: true });
@@ -165,9 +174,17 @@ export interface Contribution {
   forFirst: boolean;
 }
 
-/** The channel of an end. @param contribute sends a value to worker 0 */
+/** The channel of an end that all have connected to. @param contribute sends a value to worker 0 */
 export function channelOf(end: ChannelEnd, contribute: (given: Contribution) => void): Channel {
-  const { addresses, worker } = end.options;
+  const { addresses, worker, timeoutSeconds } = end.options;
+  const failureOf = (cut: readonly number[], reason: string): string => {
+    const names = cut.map((other) => workerName(other, addresses)).join(', ');
+    return `${workerName(worker, addresses)} ${cut.length > 0 ? `cannot reach ${names}` : 'ended with an error'}: ${reason}`;
+  };
+  // A sum would wait for a worker that cannot be reached, and TensorFlow's own timeout of a sum can crash the process.
+  void watchReach({ addresses, own: worker, timeoutMs: 1000 * timeoutSeconds }, end.stopped, (cut) =>
+    end.failWith(new WorkerError(failureOf(cut, 'the port of its server does not answer'))),
+  );
   let own: unknown = null;
   return {
     failure: end.failure,
@@ -191,9 +208,7 @@ export function channelOf(end: ChannelEnd, contribute: (given: Contribution) => 
       if (end.error !== null) return end.error;
       const cut = isConsequence ? await unreachableWorkers(addresses, worker, CAUSE_MS) : [];
       if (end.error !== null) return end.error;
-      const names = cut.map((other) => workerName(other, addresses)).join(', ');
-      const what = cut.length > 0 ? `cannot reach ${names}` : 'ended with an error';
-      const message = `${workerName(worker, addresses)} ${what}: ${errorMessage(error)}`;
+      const message = failureOf(cut, errorMessage(error));
       own = isConsequence ? null : error;
       const isLoss = isConsequence || error instanceof WorkerError;
       end.failWith(isLoss ? new WorkerError(message) : new TrainingError(message));

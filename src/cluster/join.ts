@@ -7,7 +7,7 @@ import { packageVersion } from '../engine/load/paths.js';
 import { ConfigError, EngineError, errorMessage } from '../errors.js';
 import { number, oneOf, parseOptions, requireOptions } from '../options.js';
 import { WIRE_PRECISIONS } from '../training/step/worker-group.js';
-import { workerName } from './channel.js';
+import { PATIENCE, workerName } from './channel.js';
 import type { Cluster } from './contract.js';
 import { openCoordinator } from './coordinator.js';
 import { openMember } from './member.js';
@@ -45,7 +45,7 @@ export async function joinCluster(named: WorkerAddresses, options: JoinOptions =
   const server = startServer({ addresses, worker });
   const identity = { 'the version of visualbert-tfjs': packageVersion(), 'that of TensorFlow': tensorflow };
   const channel = await (worker === 0 ? openCoordinator : openMember)({ addresses, worker, timeoutSeconds, identity });
-  return { ...channel, server, count: addresses.length, timeoutSeconds, wire };
+  return { ...channel, server, count: addresses.length, sumTimeoutSeconds: PATIENCE * timeoutSeconds, wire };
 }
 
 /** TensorFlow silently shares a port with another server, and each would then receive some of the other's calls. */

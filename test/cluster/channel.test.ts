@@ -1,6 +1,6 @@
 // The channel between workers, all in this process: exchanges, and which worker an error names when one is missing, different, lost or silent.
 import { connect, createServer, type Server } from 'node:net';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import type { Channel, ChannelOptions } from '../../src/cluster/channel.js';
 import { openCoordinator } from '../../src/cluster/coordinator.js';
 import { freePorts } from '../../src/cluster/free-ports.js';
@@ -39,6 +39,21 @@ function listenAt(address: string): Promise<Server> {
     const server = createServer();
     server.listen(Number(port), host, () => listening(server));
   });
+}
+
+const opened: Server[] = [];
+afterAll(() => opened.forEach((server) => server.close()));
+
+/** Channels of workers whose ports answer, as those of TensorFlow's servers do. */
+async function openReachable(
+  count: number,
+  more: Partial<ChannelOptions>,
+): Promise<{ addresses: string[]; servers: Server[]; channels: Channel[] }> {
+  const addresses = await addressesOf(count);
+  const servers = await Promise.all(addresses.map(listenAt));
+  opened.push(...servers);
+  const channels = await Promise.all(addresses.map((_, worker) => open(addresses, worker, more)));
+  return { addresses, servers, channels };
 }
 
 const messageOf = (promise: Promise<unknown>): Promise<Error> =>
@@ -103,8 +118,7 @@ describe('the channel of a cluster', () => {
   });
 
   test('names a worker that sends heartbeats and does not come to an exchange', async () => {
-    const addresses = await addressesOf(3);
-    const channels = await Promise.all(addresses.map((_, worker) => open(addresses, worker, { timeoutSeconds: 0.5 })));
+    const { addresses, channels } = await openReachable(3, { timeoutSeconds: 0.5 });
     const waiting = [0, 1].map((worker) => messageOf((channels[worker] as Channel).exchange('before update 4', null)));
     for (const error of await Promise.all(waiting)) {
       expect(error).toBeInstanceOf(WorkerError);
@@ -115,8 +129,7 @@ describe('the channel of a cluster', () => {
   });
 
   test('names worker 0 where that does not come to an exchange', async () => {
-    const addresses = await addressesOf(2);
-    const channels = await Promise.all(addresses.map((_, worker) => open(addresses, worker, { timeoutSeconds: 0.5 })));
+    const { addresses, channels } = await openReachable(2, { timeoutSeconds: 0.5 });
     const error = await messageOf((channels[1] as Channel).exchange('the end', null));
     expect(error.message).toContain(`worker 0 (${addresses[0]}) did not come to "the end" within 5.5 s`);
   });
@@ -128,6 +141,29 @@ describe('the channel of a cluster', () => {
     expect(values.map((list) => list.map((value) => [value[0], value.length]))).toEqual([
       [['0', long.length + 1], ['1', long.length + 1], ['2', long.length + 1]], [], []]); // prettier-ignore
     for (const channel of channels) channel.leave();
+  });
+
+  test('names a worker whose port no longer answers, within the timeout', async () => {
+    const { addresses, servers, channels } = await openReachable(3, { timeoutSeconds: 2 });
+    await new Promise((wake) => setTimeout(wake, 1500)); // all answer
+    servers[2]?.close();
+    const errors = await Promise.all(channels.map(({ failure }) => messageOf(failure)));
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(WorkerError);
+      expect(error.message).toMatch(
+        new RegExp(
+          `^worker [01] \\(\\S+\\) cannot reach worker 2 \\(${addresses[2]}\\): the port of its server does not answer$`,
+        ),
+      );
+    }
+  });
+
+  test('does not try ports any more once a worker has left', async () => {
+    const { servers, channels } = await openReachable(2, { timeoutSeconds: 0.4 });
+    for (const channel of channels) channel.leave();
+    for (const server of servers) server.close();
+    const later = new Promise<string>((wake) => setTimeout(wake, 1000, 'still open'));
+    expect(await Promise.race([later, ...channels.map(({ failure }) => failure)])).toBe('still open');
   });
 
   test('names a worker that cannot be reached when a sum failed', async () => {
@@ -169,7 +205,7 @@ describe('the channel of a cluster', () => {
   });
 
   test('a worker that left in order may be silent', async () => {
-    const { channels } = await openAll(2, { timeoutSeconds: 3 });
+    const { channels } = await openReachable(2, { timeoutSeconds: 3 });
     const [first, second] = channels as [Channel, Channel];
     second.leave();
     const silence = new Promise((wake) => setTimeout(wake, 3500, 'none')); // longer than a worker may be silent before it has left

@@ -12,8 +12,8 @@ export interface WorkerGroup {
   readonly server: WorkerServer;
   /** Number of workers. */
   readonly count: number;
-  /** Timeout of a sum. */
-  readonly timeoutSeconds: number;
+  /** How late another worker may be to a sum before it fails. TensorFlow then frees what its calls still use, which can crash the process. */
+  readonly sumTimeoutSeconds: number;
   /** Precision in which gradients are sent. */
   readonly wire: WirePrecision;
 }

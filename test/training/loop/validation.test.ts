@@ -45,7 +45,7 @@ async function clusterOf(count: number): Promise<Cluster[]> {
   );
   return (await Promise.all(channels)).map((channel, worker) => ({
     ...channel,
-    ...{ server: { target: '', worker }, count, timeoutSeconds: 20, wire: 'fp32' as const },
+    ...{ server: { target: '', worker }, count, sumTimeoutSeconds: 20, wire: 'fp32' as const },
   }));
 }
 

@@ -36,7 +36,7 @@ const [t, v, d, c] = [5, 6, 8, 7];
 const config = new VisualBertConfig({ vocabSize: 500, hiddenSize: 12, numHiddenLayers: 2, numAttentionHeads: 4, intermediateSize: 16,
   maxPositionEmbeddings: 16, visualEmbeddingDim: d, numLabels: c, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout });
 const count = addresses.length;
-const group = count === 1 ? null : { server: startServer({ addresses, worker }), count, timeoutSeconds: 30, wire };
+const group = count === 1 ? null : { server: startServer({ addresses, worker }), count, sumTimeoutSeconds: 30, wire };
 // Other workers begin with other weights, and must take over those of worker 0.
 const model = new VisualBertForQuestionAnswering(config, { seed: 1 + worker });
 const step = await createTrainingStep(model, { learningRate: 1e-3, totalSteps: steps, warmupSteps: 2, seed: 7, ...options }, group);

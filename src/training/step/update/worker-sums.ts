@@ -14,7 +14,7 @@ const LARGE_ELEMENTS = 1 << 20;
 
 /** The sum of `x` over the workers. @param name of the sum, the same on all workers and unique in a run */
 export function sumOverWorkers(x: tf.Tensor, name: string, group: WorkerGroup, isLow = false): tf.Tensor {
-  const { count, timeoutSeconds } = group;
+  const { count, sumTimeoutSeconds: timeoutSeconds } = group;
   const instance = hash32(name) >>> 1; // a positive int32
   const sum = fused('SumOverWorkers', { x }, { workers: count, instance, timeoutSeconds, isLow })?.[0];
   if (sum !== undefined) return sum;
@@ -28,7 +28,7 @@ export function sendsOnlyRows(read: number, all: number): boolean {
 
 /** The sum over the workers of a matrix that is 0 except in `rows`; null when sending all of it is cheaper. */
 function sumRows(x: tf.Tensor, rows: tf.Tensor, name: string, group: WorkerGroup): tf.Tensor | null {
-  const { count, timeoutSeconds, wire } = group;
+  const { count, sumTimeoutSeconds: timeoutSeconds, wire } = group;
   if (!sendsOnlyRows(count * rows.size, x.shape[0] ?? 0)) return null;
   const instance = hash32(name) >>> 1;
   const attributes = { workers: count, instance, timeoutSeconds, isLow: wire === 'bf16' };
