@@ -39,7 +39,12 @@ export function computeGradients(
     return lossScale === null ? loss : tf.mul(loss, lossScale.scale);
   }, [...parameters.values()]);
   const inverse = lossScale === null ? null : tf.div(1, lossScale.scale);
-  const unscaled = (x: tf.Tensor): tf.Tensor => (inverse === null ? x : tf.mul(x, inverse));
+  const unscaled = (x: tf.Tensor): tf.Tensor => {
+    if (inverse === null) return x;
+    const result = tf.mul(x, inverse);
+    x.dispose(); // one by one: both forms of all gradients would take their memory twice
+    return result;
+  };
   const found = [...parameters].flatMap(([name, variable]) => {
     const gradient = grads[variable.name];
     return gradient ? [[name, unscaled(gradient)] as const] : [];
