@@ -1,6 +1,7 @@
 // Inputs, options and outputs of pipelines, by the name of the task.
 import type { HubOptions } from '#platform';
 import type { PictureDetector } from '../features/picture-detector.js';
+import type { PredictionPrecision } from '../precision.js';
 import type { DecodedAnswer } from '../processing/processor.js';
 import type { TextFormName } from '../processing/text-forms.js';
 import type { VcrToken } from '../processing/vcr-names.js';
@@ -156,6 +157,8 @@ export interface PipelineOptions extends HubOptions {
   detector?: PictureDetector;
   /** Maximum number of examples per batch. Default 32. */
   batchSize?: number;
+  /** Precision of matrix products; others than `fp32` need the native engine, `fp16` that or WebGPU. Default `fp32`. */
+  precision?: PredictionPrecision;
   /** Load a checkpoint that lacks parameters of the model, which are then random, with a warning. Default false: throws. */
   allowFreshWeights?: boolean;
 }
@@ -168,6 +171,7 @@ const OPTION_NAMES = {
   maxRegions: true,
   detector: true,
   batchSize: true,
+  precision: true,
   allowFreshWeights: true,
   revision: true,
   subfolder: true,

@@ -1,5 +1,4 @@
 // pipeline() in Node: on the native engine where it is installed, op by op on WebAssembly elsewhere.
-import type { PredictionPrecision } from '../precision.js';
 import { openModel } from '../models/open-model.js';
 import { createForwardPass, loadForwardPass } from '../inference/open-forward-pass.js';
 import { requireBatchSize, requireKnown } from '../options.js';
@@ -9,8 +8,6 @@ import { loadParts, type PipelineModel, type PipelineSource } from './load.js';
 
 /** Options of `pipeline` in Node. */
 export interface NodePipelineOptions extends PipelineOptions {
-  /** Precision of matrix products; others than `fp32` need the native engine, `fp16` that or WebGPU. Default `fp32`. */
-  precision?: PredictionPrecision;
   /** Record the forward pass once for each shape of its inputs. Default: true with the native engine; false gives the first answer sooner. */
   compile?: boolean;
 }
@@ -37,7 +34,7 @@ export async function openPipeline<T extends PipelineName>(
   source: PipelineSource,
   given: NodePipelineOptions,
 ): Promise<Pipeline<T>> {
-  requireKnown('pipeline', given, [...PIPELINE_OPTIONS, 'precision', 'compile']);
+  requireKnown('pipeline', given, [...PIPELINE_OPTIONS, 'compile']);
   const { precision, compile, ...options } = given;
   requireBatchSize(options.batchSize);
   const computing = { compile, ...(precision === undefined ? {} : { precision }) };

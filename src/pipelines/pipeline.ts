@@ -1,8 +1,10 @@
 // pipeline() for browser and Node: op by op on the current backend (WebGPU, WebGL or WebAssembly).
 import { tf } from '#tf';
 import { loadModel } from '../models/open-model.js';
+import { requireEagerPrecision } from '../inference/eager-runner.js';
 import { createEagerForwardPass } from '../inference/forward-pass.js';
-import { requireBatchSize, requireKnown } from '../options.js';
+import { oneOf, requireBatchSize, requireKnown, requireOption } from '../options.js';
+import { PREDICTION_PRECISIONS } from '../precision.js';
 import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
 import { createPipeline } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
@@ -13,7 +15,7 @@ import { loadParts, type PipelineModel } from './load.js';
  * const ask = await pipeline('visual-question-answering', 'https://example.org/my-vqa');
  * const answers = await ask({ question: 'What color is the bus?', regions }, { topK: 5 }); // [{ answer, index, score }, ...]
  * await ask.dispose();
- * @throws ConfigError for a task that the checkpoint cannot do; CheckpointError, HubError
+ * @throws ConfigError for a task that the checkpoint cannot do, or a precision that the backend cannot have; CheckpointError, HubError
  */
 export async function pipeline<T extends PipelineName>(
   task: T,
@@ -22,13 +24,16 @@ export async function pipeline<T extends PipelineName>(
 ): Promise<Pipeline<T>> {
   requireKnown('pipeline', options, PIPELINE_OPTIONS);
   await tf.ready();
-  requireBatchSize(options.batchSize);
-  const parts = await loadParts(task, dirOrId, options, {
-    load: async (Model, files, loading) => {
-      const model = await loadModel(Model, files, loading);
-      return { model, forward: createEagerForwardPass(model) };
+  const { precision = 'fp32', ...loading } = options;
+  requireBatchSize(loading.batchSize);
+  requireOption('precision', precision, oneOf(PREDICTION_PRECISIONS));
+  requireEagerPrecision(precision);
+  const parts = await loadParts(task, dirOrId, loading, {
+    load: async (Model, files, given) => {
+      const model = await loadModel(Model, files, given);
+      return { model, forward: createEagerForwardPass(model, precision) };
     },
-    around: async (model) => createEagerForwardPass(model),
+    around: async (model) => createEagerForwardPass(model, precision),
   });
-  return createPipeline(parts, options.batchSize);
+  return createPipeline(parts, loading.batchSize);
 }

@@ -303,6 +303,10 @@ describe('checkpoints', () => {
     expect(judge.compiled).toBe(false);
     expect(await judge({ statement: 'the dog is red', regions: regionsOfImage(1) })).toHaveLength(2);
     await judge.dispose();
+    const given = (precision: string): Promise<unknown> =>
+      browserPipeline('visual-reasoning', folder, { precision: precision as 'fp16' });
+    await expect(given('int8')).rejects.toThrow('precision "int8" needs ');
+    await expect(given('half')).rejects.toThrow('precision: expected one of fp32, bf16, fp16, int8, received "half"');
   });
 
   test('are put around a model in memory, which outlives them', async () => {

@@ -8,6 +8,8 @@ import { createEagerRunner } from '../../../src/inference/eager-runner.js';
 import { createForwardPass } from '../../../src/inference/open-forward-pass.js';
 import { linear } from '../../../src/layers/linear.js';
 import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
+import { pipeline } from '../../../src/pipelines/pipeline.js';
+import { pipeline as nodePipeline } from '../../../src/pipelines/node-pipeline.js';
 import { withPrecision } from '../../../src/precision.js';
 import { uniformValues } from '../../../src/random/values.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
@@ -15,6 +17,7 @@ import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import { computeGradients } from '../../../src/training/step/update/gradients.js';
 import { normal } from '../../helpers/kernels/kernel-cases.js';
 import { describeOnWebGpu } from '../../helpers/machine/webgpu.js';
+import { regionsOfImage, writeCheckpoint } from '../../helpers/models/pipeline-models.js';
 import { inputsOf, modelOf } from '../../helpers/parity/fixture-model.js';
 import { section } from '../../helpers/parity/fixture.js';
 import { readFixture } from '../../helpers/parity/fixtures.js';
@@ -269,5 +272,21 @@ describeOnWebGpu('a model in float16', () => {
     expect(norm(difference(exact, start))).toBeGreaterThan(0.01);
     expect(norm(difference(low, exact))).toBeLessThan(0.02 * norm(difference(exact, start))); // as in test/training/step/update
     expect(norm(difference(low, exact))).toBeGreaterThan(0);
+  });
+
+  test('answers in a pipeline of a browser with the scores of float16, which the same pipeline has in Node', async () => {
+    const config = { id2label: { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' } };
+    const folder = await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config });
+    const input = { question: 'What is the dog near?', regions: regionsOfImage(1) };
+    const scoresOf = async (create: typeof pipeline, precision: 'fp32' | 'fp16'): Promise<number[]> => {
+      const ask = await create('visual-question-answering', folder, { precision });
+      const answers = await ask(input, { topK: 3 });
+      await ask.dispose();
+      return answers.sort((a, b) => a.index - b.index).map(({ score }) => score);
+    };
+    const [exact, low] = [await scoresOf(pipeline, 'fp32'), await scoresOf(pipeline, 'fp16')];
+    const change = largest(difference(low, exact));
+    expect([change > 0, change < TOLERANCE]).toEqual([true, true]);
+    expect(await scoresOf(nodePipeline, 'fp16')).toEqual(low);
   });
 });
