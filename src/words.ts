@@ -1,4 +1,4 @@
-// Formats counts, sizes and command-line flags for messages.
+// Formats counts, lists, sizes and command-line flags for messages.
 import { requireKinds } from './options.js';
 
 /**
@@ -44,6 +44,16 @@ export function flagText(name: string, value: unknown): string | null {
  */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
+}
+
+/**
+ * The first texts of a list, and how many are left out.
+ * @example
+ * firstOf(['cat', 'dog', 'bird', 'cow', 'hen']); // 'cat, dog, bird and 2 more'
+ */
+export function firstOf(texts: readonly string[], most = 3, separator = ', '): string {
+  const more = texts.length - most;
+  return texts.slice(0, most).join(separator) + (more > 0 ? ` and ${more} more` : '');
 }
 
 /** `1.5 GB`. */

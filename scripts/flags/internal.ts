@@ -20,4 +20,4 @@ export { RUN_FILE } from '../../src/training/run-folder/run-folder.js';
 export { STEP_OPTIONS } from '../../src/training/step/options.js';
 export { DRAW_OPTIONS } from '../../src/vision/draw-regions.js';
 export { EXTRACT_OPTIONS } from '../../src/vision/extract.js';
-export { gigabytes, printable } from '../../src/words.js';
+export { firstOf, gigabytes, printable } from '../../src/words.js';

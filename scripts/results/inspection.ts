@@ -6,6 +6,7 @@ import {
   type InspectedFile,
   type Inspection,
 } from '../../src/node.js';
+import { firstOf } from '../flags/internal.js';
 
 /** Column at which the texts begin, after their names. */
 export const SUMMARY_INDENT = 'loads as:  '.length;
@@ -87,8 +88,7 @@ function settingsLines(
 /** `3: cat, dog, bird`; the count alone without names. */
 function namedText(count: number, names: readonly string[]): string {
   if (names.length === 0) return `${count}`;
-  const more = names.length - SHOWN_NAMES;
-  return `${count}: ${names.slice(0, SHOWN_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${count}: ${firstOf(names, SHOWN_NAMES)}`;
 }
 
 /** What the file is, in numbers. */

@@ -1,6 +1,7 @@
 // Finds the state dict in what a torch.save file holds: the dict of tensors itself, or one inside a training wrapper.
 import { CheckpointError } from '../errors.js';
 import { PickleGlobal, type PickleValue } from '../formats/pickle/pickle-values.js';
+import { firstOf } from '../words.js';
 
 /** Names under which training programs store the model's weights, in order of preference. */
 const WRAPPER_NAMES = [
@@ -48,7 +49,7 @@ export function findStateDict<T extends PickleValue>(
       : byUsualName([...groups.keys()]);
   if (groups.size === 0) throw new CheckpointError(`${file}: holds no dict of tensors; expected a state_dict`);
   if (found === undefined) {
-    const paths = [...groups.keys()].slice(0, 10).join(', ');
+    const paths = firstOf([...groups.keys()], 10);
     throw new CheckpointError(
       `${file}: holds several dicts of tensors (${paths}) and none under a usual name (${WRAPPER_NAMES.join(', ')}); save the model's state_dict() alone`,
     );

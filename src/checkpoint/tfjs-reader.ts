@@ -5,6 +5,7 @@ import { sizeOf } from '../shapes.js';
 import { type DerivedTensor, withDerivedTensors } from './derived-tensors.js';
 import { DTYPE_BYTES, fromFloat32, type StoredDType } from '../stored-dtype.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile } from './tensor-file.js';
+import { firstOf } from '../words.js';
 
 interface Affine {
   scale: number;
@@ -53,9 +54,7 @@ export async function openTfjs(
       for (const path of paths) sources.push(await openShard(path));
       start = sources.reduce((total, { size }) => total + size, 0);
       if (start !== at)
-        fail(
-          `the shards ${paths.slice(0, 3).join(', ')}... hold ${start} bytes, the manifest says ${at}; some are missing or cut off`,
-        );
+        fail(`the shards ${firstOf(paths)} hold ${start} bytes, the manifest says ${at}; some are missing or cut off`);
     }
     return withAffine(locatedTensorFile(joinedSource(sources, name), 'tfjs', located), affines);
   } catch (error) {

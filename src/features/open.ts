@@ -18,6 +18,7 @@ import { joinSources } from './wrappers.js';
 import { openTensorFileFeatures } from './readers/tensor-file.js';
 import { openTsvFeatures } from './readers/tsv.js';
 import { requireOptions, requirePaths } from '../options.js';
+import { firstOf } from '../words.js';
 
 /** Options of `openRegionFeatures`. */
 export interface OpenFeatureOptions extends Partial<PictureFeatureOptions> {
@@ -102,7 +103,7 @@ async function openFolder(path: string, options: OpenFeatureOptions): Promise<Re
     );
   if (names.some((name) => name.endsWith('.png')))
     return openPictureFeatures(path, { ...PICTURE_FEATURE_DEFAULTS, ...options });
-  throw new DataError(`${path}: expected ${EXPECTED}; found ${names.slice(0, 3).join(', ') || 'nothing'}`);
+  throw new DataError(`${path}: expected ${EXPECTED}; found ${firstOf(names) || 'nothing'}`);
 }
 
 async function headOf(path: string): Promise<Uint8Array> {

@@ -5,6 +5,7 @@ import { shown } from '../options.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import type { PixelFeatureOptions } from './pixel-options.js';
 import type { RegionFeatures } from './region-features.js';
+import { firstOf } from '../words.js';
 
 /** A picture: a file's path, an address, or the bytes of a file. */
 export type Picture = string | URL | Uint8Array | ArrayBuffer | Blob;
@@ -63,7 +64,7 @@ function kindOf(value: unknown): string {
   const name = (value.constructor as { name?: string } | undefined)?.name ?? 'Object';
   if (name !== 'Object') return `a value of the class ${name}`;
   const fields = Object.keys(value);
-  return fields.length === 0 ? 'an empty object' : `an object with ${fields.slice(0, 8).join(', ')}`;
+  return fields.length === 0 ? 'an empty object' : `an object with ${firstOf(fields, 8)}`;
 }
 
 /** The size of a picture that is given as bytes; null for another value. */

@@ -1,5 +1,5 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
-import { counted } from '../words.js';
+import { counted, firstOf } from '../words.js';
 import { ConfigError, DataError, errorMessage } from '../errors.js';
 import { warnOnce } from '../logger.js';
 import { bestClasses } from '../scores.js';
@@ -228,8 +228,8 @@ export function requireNamedAnswers(
   const labels = new Set(named.map(([, label]) => label));
   const foreign = vocabulary.answers.filter((answer) => !labels.has(answer));
   throw new DataError(
-    `${name}: the answers of another model: expected the ${named.length} that the checkpoint's config.json names (id2label), among them ${firstOf(absent)}, ` +
-      `received ${firstOf(foreign)} in their place; leave the list out`,
+    `${name}: the answers of another model: expected the ${named.length} that the checkpoint's config.json names (id2label), among them ${someAnswers(absent)}, ` +
+      `received ${someAnswers(foreign)} in their place; leave the list out`,
   );
 }
 
@@ -249,8 +249,7 @@ export function warnAboutAnswerOrder(
   );
 }
 
-/** The first three of several answers. */
-function firstOf(answers: readonly string[]): string {
-  const first = answers.slice(0, 3).map((answer) => JSON.stringify(answer));
-  return [...first, ...(answers.length > 3 ? ['...'] : [])].join(', ');
+/** The first of several answers. */
+function someAnswers(answers: readonly string[]): string {
+  return firstOf(answers.map((answer) => JSON.stringify(answer)));
 }

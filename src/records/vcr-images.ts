@@ -6,6 +6,7 @@ import { DataError } from '../errors.js';
 import { type JsonRecord, readJson, readJsonRecords } from '../formats/json.js';
 import { asObject, idField, listField, textField } from './fields.js';
 import { requireKinds } from '../options.js';
+import { firstOf } from '../words.js';
 
 /** A picture of VCR. */
 export interface VcrImage {
@@ -77,8 +78,7 @@ function requireInside(path: string, where: string): string {
 /** Boxes and outlines of a picture. @throws DataError when the file is absent, has another layout or another number of objects. */
 export async function readVcrMetadata({ metadata: path, objects }: VcrImage): Promise<VcrMetadata> {
   const { data, problems } = checkedValue(metadata, await readJson(path), 'the file');
-  if (problems !== null)
-    throw new DataError(`${path}: expected VCR's boxes and segms: ${problems.slice(0, 3).join('; ')}`);
+  if (problems !== null) throw new DataError(`${path}: expected VCR's boxes and segms: ${firstOf(problems, 3, '; ')}`);
   const { boxes, segms } = data;
   if (boxes.length !== objects.length || segms.length !== objects.length) {
     throw new DataError(

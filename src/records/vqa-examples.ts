@@ -4,6 +4,7 @@ import { isEasyVqa, readEasyVqa } from './easy-vqa.js';
 import { aboutFiles } from './fields.js';
 import { readVqaAnnotations, readVqaQuestions, type VqaAnnotation, type VqaExample, type VqaQuestion } from './vqa.js';
 import { requireKinds } from '../options.js';
+import { firstOf } from '../words.js';
 
 /**
  * Joins questions with annotations by question id, in the order of the questions.
@@ -21,11 +22,9 @@ export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly
     byId.delete(question.questionId);
     return { ...question, annotation };
   });
-  const [left] = byId.keys();
-  if (left !== undefined) {
-    throw new DataError(
-      `annotation of question ${left}, and ${byId.size - 1} more, have no question; give the questions of the same split`,
-    );
+  if (byId.size > 0) {
+    const left = firstOf([...byId.keys()].map(String));
+    throw new DataError(`annotations without a question: ${left}; give the questions of the same split`);
   }
   return examples;
 }

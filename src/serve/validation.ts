@@ -3,6 +3,7 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { checkedValue } from '../checked-value.js';
 import { RequestError } from './request-error.js';
+import { firstOf } from '../words.js';
 
 /** Maximum number of reported faults of a request. */
 const REPORTED_FAULTS = 5;
@@ -13,6 +14,5 @@ export const compileCheck: FastifySchemaCompiler<z.ZodType> =
   (part: unknown) => {
     const { data, problems: faults } = checkedValue(schema, part, 'body');
     if (faults === null) return { value: data };
-    const more = faults.length > REPORTED_FAULTS ? [`and ${faults.length - REPORTED_FAULTS} more`] : [];
-    return { error: new RequestError(400, [...faults.slice(0, REPORTED_FAULTS), ...more].join('; ')) };
+    return { error: new RequestError(400, firstOf(faults, REPORTED_FAULTS, '; ')) };
   };

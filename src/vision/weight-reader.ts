@@ -2,6 +2,7 @@
 import { tf } from '#tf';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
+import { firstOf } from '../words.js';
 
 /** Reads weights, and keeps track of which were read. */
 export class WeightReader {
@@ -43,9 +44,8 @@ export class WeightReader {
   requireAllRead(known: RegExp): void {
     const left = [...this.file.tensors.keys()].filter((name) => !this.seen.has(name) && !known.test(name));
     if (left.length === 0) return;
-    const shown = left.slice(0, 3).join(', ');
     throw new CheckpointError(
-      `${this.file.name}: ${left.length} unexpected tensors (${shown}${left.length > 3 ? ', ...' : ''}); give a file of this network`,
+      `${this.file.name}: ${left.length} unexpected tensors (${firstOf(left)}); give a file of this network`,
     );
   }
 }

@@ -111,7 +111,7 @@ describe('VQA records', () => {
     );
     expect(() => joinVqa(questions, annotations)).toThrow('question 2 has no annotation');
     expect(() => joinVqa(questions.slice(0, 1), annotations)).toThrow(
-      'annotation of question 3, and 0 more, have no question',
+      'annotations without a question: 3; give the questions of the same split',
     );
   });
 });

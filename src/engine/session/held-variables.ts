@@ -4,6 +4,7 @@ import { EngineError } from '../../errors.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { Recording } from '../recording/recording.js';
 import type { StateVariable } from './state-variable.js';
+import { firstOf } from '../../words.js';
 
 export class HeldVariables {
   private readonly byName = new Map<string, StateVariable>();
@@ -32,9 +33,7 @@ export class HeldVariables {
   require(name: string): StateVariable {
     const variable = this.byName.get(name);
     if (variable === undefined)
-      throw new EngineError(
-        `The state has no variable "${name}"; it has ${[...this.byName.keys()].slice(0, 5).join(', ')}, ...`,
-      );
+      throw new EngineError(`The state has no variable "${name}"; it has ${firstOf([...this.byName.keys()])}`);
     return variable;
   }
 

@@ -9,6 +9,7 @@ import { readNumpyPickle } from '../../formats/pickle/numpy-pickle.js';
 import { widthFoundSource } from '../indexed-source.js';
 import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
 import { BOX_NAMES, COUNT_NAMES, FEATURE_NAMES, ID_NAMES, regionsOfArrays } from '../named-arrays.js';
+import { firstOf } from '../../words.js';
 
 /** First and last row of each image, in tables of all regions. */
 const RANGES = 'pos_boxes';
@@ -42,7 +43,7 @@ async function openGroups(file: Hdf5File, ids: readonly string[], dim?: number):
   if (first === undefined) throw new DataError(`${file.name}: holds no images`);
   if (!file.namesIn(first).some((name) => FEATURE_NAMES.includes(name))) {
     throw new DataError(
-      `${file.name}: expected a dataset image_features or features, or a group with one for each image; found ${ids.slice(0, 5).join(', ')}`,
+      `${file.name}: expected a dataset image_features or features, or a group with one for each image; found ${firstOf(ids)}`,
     );
   }
   const read = (row: number, width?: number): Promise<RegionFeatures> => {

@@ -13,6 +13,7 @@ import { gridBoxes, pixelFeatureDim, pixelFeatures } from '../pixels.js';
 import { decodePng } from '../../pictures/png.js';
 import { indexedSource, indexIds } from '../indexed-source.js';
 import type { RegionFeatureSource } from '../region-features.js';
+import { firstOf } from '../../words.js';
 
 /** File in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
 const BOXES_FILE = 'boxes.json';
@@ -57,8 +58,6 @@ async function readBoxes(path: string): Promise<ReadonlyMap<string, number[][]> 
   if (!(await exists(path))) return null;
   const { data, problems } = checkedValue(boxesFile, await readJson(path), 'the file');
   if (problems !== null)
-    throw new DataError(
-      `${path}: expected { "<image id>": [[x1, y1, x2, y2], ...] }: ${problems.slice(0, 3).join('; ')}`,
-    );
+    throw new DataError(`${path}: expected { "<image id>": [[x1, y1, x2, y2], ...] }: ${firstOf(problems, 3, '; ')}`);
   return indexIds(Object.entries(data), path);
 }

@@ -4,13 +4,14 @@ import { CheckpointError } from '../../errors.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { traitsOfFile } from './classify.js';
 import type { LoadingReport } from './types.js';
+import { firstOf } from '../../words.js';
 
 /** Longest list of keys in a message. */
 const SHOWN = 8;
 
 /** A few keys as text. */
 export function someKeys(keys: readonly string[]): string {
-  return keys.slice(0, SHOWN).join(', ') + (keys.length > SHOWN ? ` and ${keys.length - SHOWN} more` : '');
+  return firstOf(keys, SHOWN);
 }
 
 /**

@@ -1,5 +1,6 @@
 // Removes the prefixes that PyTorch programs leave in parameter names when they wrap a model, with one table for all checkpoints.
 import { CheckpointError } from '../../errors.js';
+import { firstOf } from '../../words.js';
 
 /** Modules that wrap others: each adds its attribute to the path of everything inside, at any depth and several at once. */
 export const WRAPPERS: Readonly<Record<string, string>> = {
@@ -80,7 +81,7 @@ function attributeOf(file: string, names: readonly string[], marks: readonly Reg
     const attributes = new Set(names.flatMap((name) => pathBefore(mark, name) ?? []));
     if (attributes.size > 1) {
       throw new CheckpointError(
-        `${file}: holds several models, under ${[...attributes].slice(0, 8).join(', ')}; save the state_dict() of one of them`,
+        `${file}: holds several models, under ${firstOf([...attributes], 8)}; save the state_dict() of one of them`,
       );
     }
     for (const attribute of attributes) return attribute;

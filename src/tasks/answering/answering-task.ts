@@ -8,7 +8,7 @@ import { openedWith } from '../../features/region-features.js';
 import { DataError } from '../../errors.js';
 import { warnOnce } from '../../logger.js';
 import type { RawTensor } from '../../raw-tensor.js';
-import { counted } from '../../words.js';
+import { counted, firstOf } from '../../words.js';
 import type { ExampleNote, Metric, Task } from '../../evaluation/task.js';
 import {
   onceEach,
@@ -133,7 +133,7 @@ function requireSomeAnswer<R>(
   if (answered.length === 0 || answered.some(isKnown)) return;
   const problem =
     `task ${kind.task}: none of ${counted(answered.length, 'answered question')} has an answer among the ` +
-    `${counted(answers.answers.length, 'answer')} of ${list} (${answers.answers.slice(0, 3).join(', ')}, ...)`;
+    `${counted(answers.answers.length, 'answer')} of ${list} (${firstOf(answers.answers)})`;
   if (purpose === 'train')
     throw new DataError(`${problem}; give the list that belongs to the data, or none to build one from the data`);
   warnOnce(`${problem}: their accuracy is 0`);

@@ -16,6 +16,7 @@ import {
   type ClassifiedText,
   type ClassPrediction,
 } from './classification-task.js';
+import { firstOf } from '../../words.js';
 
 /** The recall of each class is a metric up to this many classes. */
 const MOST_RECALLS = 20;
@@ -61,7 +62,7 @@ function withClass({ label, ...record }: ClassificationRecord, classes: readonly
   const classIndex = label === null ? null : classes.indexOf(label);
   if (classIndex === -1)
     throw new DataError(
-      `${record.where ?? `record ${record.id}`}: expected a label among the classes ${classes.slice(0, 10).join(', ')}, received ${label}`,
+      `${record.where ?? `record ${record.id}`}: expected a label among the classes ${firstOf(classes, 10)}, received ${label}`,
     );
   return { ...record, classIndex };
 }

@@ -1,5 +1,5 @@
 // Data sets of annotation records: reads both splits, checks their images, and encodes examples by index.
-import { counted } from '../../words.js';
+import { counted, firstOf } from '../../words.js';
 import { withoutBadImages } from '../../features/bad-images.js';
 import { imageKey } from '../../image-key.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from '../../features/region-features.js';
@@ -150,8 +150,7 @@ function requireImages<R>(
     for (const id of images(record)) if (!source.has(id)) missing.add(`${name(record)} (image ${id})`);
   if (missing.size === 0) return;
   throw new DataError(
-    `${source.name}: no region features for ${[...missing].slice(0, 3).join(', ')}${missing.size > 3 ? ` and ${missing.size - 3} more` : ''}; ` +
-      'give the features of this split',
+    `${source.name}: no region features for ${firstOf([...missing])}; ` + 'give the features of this split',
   );
 }
 

@@ -7,6 +7,7 @@ import { type RawTensor } from '../../raw-tensor.js';
 import { isSameShape } from '../../shapes.js';
 import { createSchedule } from './schedule.js';
 import { type ResolvedStepOptions, resolveStepOptions } from './options.js';
+import { firstOf } from '../../words.js';
 
 export const OPTIMIZER_STATE_FILE = 'optimizer.safetensors';
 
@@ -161,8 +162,5 @@ function requireSameTensors(
     }),
     ...[...found.keys()].filter((name) => !expected.has(name)).map((name) => `"${name}" is unexpected`),
   ];
-  if (wrong.length > 0) {
-    const more = wrong.length > 3 ? ` and ${wrong.length - 3} more` : '';
-    throw new CheckpointError(`${path}: it belongs to another model: ${wrong.slice(0, 3).join('; ')}${more}`);
-  }
+  if (wrong.length > 0) throw new CheckpointError(`${path}: it belongs to another model: ${firstOf(wrong, 3, '; ')}`);
 }

@@ -6,6 +6,7 @@ import { DETECTOR_NAMES, type DetectorName, namedDetector } from '../detector/pr
 import { detectorLayers, type LayerSpec } from '../detector/specification.js';
 import { DETECTOR_LAYOUTS, type DetectorLayout, type LayerKeys } from './layouts.js';
 import { PUBLISHED_WEIGHTS } from './published.js';
+import { someKeys } from '../../models/pretrained/explain.js';
 
 /** The keys of a layer in the file. */
 export interface PlannedLayer {
@@ -25,8 +26,6 @@ export interface WeightPlan {
 
 /** Prefixes added by DataParallel. */
 const WRAPPING = /^(module\.)+/;
-/** Most names listed in a message. */
-const SHOWN = 8;
 
 /** The layout of a detector's file; null for a file of anything else. */
 export function layoutOf({ tensors }: TensorFile): DetectorLayout | null {
@@ -48,7 +47,7 @@ export function planWeights(
   const layout = layoutOf(file);
   if (layout === null) {
     throw new CheckpointError(
-      `${file.name}: holds no region detector of a known layout (${DETECTOR_LAYOUTS.map(({ title }) => title).join(', ')}); its tensors are ${shown([...file.tensors.keys()])}`,
+      `${file.name}: holds no region detector of a known layout (${DETECTOR_LAYOUTS.map(({ title }) => title).join(', ')}); its tensors are ${someKeys([...file.tensors.keys()])}`,
     );
   }
   if (expected !== null && layout.name !== expected) throw otherLayout(file, layout, expected);
@@ -57,7 +56,7 @@ export function planWeights(
   throw new CheckpointError(
     [
       `${file.name}: a file in ${layout.title}'s layout that does not fit the configuration; ${heldDetector(file, layout)}`,
-      ...faults.map(({ names, what }) => `  ${names.length} tensors ${what}: ${shown(names)}`),
+      ...faults.map(({ names, what }) => `  ${names.length} tensors ${what}: ${someKeys(names)}`),
     ].join('\n'),
   );
 }
@@ -166,8 +165,4 @@ function wrongShapes({ layer, keys }: PlannedLayer, { file, layout }: Pick<Weigh
 function storedShape({ name, shape }: LayerSpec, { background }: DetectorLayout): readonly number[] {
   const [rows = 0, ...rest] = shape;
   return background === 'first' && name === 'predictor.boxes' ? [rows + 4, ...rest] : shape;
-}
-
-function shown(names: readonly string[]): string {
-  return names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '');
 }
