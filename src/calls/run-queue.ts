@@ -11,7 +11,8 @@ export interface RunQueueOptions {
 export class RunQueue {
   private waiting = 0;
   private tail: Promise<unknown> = Promise.resolve();
-  private isOpen = true;
+  /** The promise of the first `end`, which later ones return. */
+  private ending: Promise<void> | null = null;
 
   constructor(private readonly options: RunQueueOptions) {}
 
@@ -35,17 +36,16 @@ export class RunQueue {
   }
 
   /** Runs a last job and rejects later ones; when it fails, the queue is open again. */
-  async end(job: () => Promise<void>): Promise<void> {
-    const ended = this.add(job);
-    this.isOpen = false;
-    await ended.catch((error: unknown) => {
-      this.isOpen = true;
+  end(job: () => Promise<void>): Promise<void> {
+    this.ending ??= this.add(job).catch((error: unknown) => {
+      this.ending = null;
       throw error;
     });
+    return this.ending;
   }
 
   /** @throws the error `closed` after the end. */
   requireOpen(): void {
-    if (!this.isOpen) throw this.options.closed();
+    if (this.ending !== null) throw this.options.closed();
   }
 }

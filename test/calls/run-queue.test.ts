@@ -43,5 +43,6 @@ test('the last job closes the queue, unless it fails', async () => {
   await expect(queue.add(job(notes, 'late', 0))).rejects.toThrow('closed');
   expect(await last).toBe('last');
   await ended;
+  expect(queue.end(fail)).toBe(ended);
   expect(notes).toEqual(['last starts', 'last ends']);
 });

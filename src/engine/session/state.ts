@@ -66,8 +66,6 @@ export class SessionState implements State {
   /** Functions recorded so far, one for each signature, those of earlier sessions included. */
   recordings = 0;
   private recordingsInGraph = 0;
-  /** The promise of the first `dispose`, which later calls return. */
-  private ending: Promise<void> | null = null;
 
   constructor(native: NativeEngine, options: StateOptions) {
     const {
@@ -149,25 +147,18 @@ export class SessionState implements State {
     await this.enqueue(() => this.assign(variable, { dtype: TF_DTYPE[variable.dtype], shape: variable.shape, data }));
   }
 
+  /** Restores the tfjs variables after every call so far, and rejects later calls, whose changes would be lost. */
   dispose(): Promise<void> {
-    this.ending ??= this.end();
-    return this.ending;
+    return this.queue.end(() => this.restore());
   }
 
-  /** Restores the tfjs variables after every call so far, and rejects later calls, whose changes would be lost. */
-  private async end(): Promise<void> {
+  private async restore(): Promise<void> {
     const values = new Map<StateVariable, RawTensor>();
-    const ended = this.queue.end(async () => {
-      await this.filling.settled().catch(() => undefined); // given variables have values even if added ones failed
-      for (const variable of this.held.all) {
-        if (variable.given && variable.isAlive) values.set(variable, await this.valueInPlace(variable));
-      }
-      this.session.close();
-    });
-    await ended.catch((error: unknown) => {
-      this.ending = null; // the session is unchanged
-      throw error;
-    });
+    await this.filling.settled().catch(() => undefined); // given variables have values even if added ones failed
+    for (const variable of this.held.all) {
+      if (variable.given && variable.isAlive) values.set(variable, await this.valueInPlace(variable));
+    }
+    this.session.close(); // until here the session is unchanged
     const variables = this.held.all;
     this.held.clear();
     for (const variable of variables) {

@@ -30,8 +30,6 @@ export class ModelTrainingStep implements TrainingStep {
   private readonly queue = new RunQueue({
     closed: () => new ConfigError('TrainingStep: the step was disposed; create a new one with createTrainingStep'),
   });
-  /** The promise of the first `dispose`, which later calls return. */
-  private ending: Promise<void> | null = null;
 
   private constructor(
     private readonly model: TrainableModel,
@@ -185,18 +183,9 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   dispose(): Promise<void> {
-    this.ending ??= this.end();
-    return this.ending;
-  }
-
-  private async end(): Promise<void> {
-    const ended = this.queue.end(async () => {
-      await this.runner.dispose();
+    return this.queue.end(async () => {
+      await this.runner.dispose(); // when this fails, the step still holds the parameters
       this.model.holdParameters(null);
-    });
-    await ended.catch((error: unknown) => {
-      this.ending = null; // the step still holds the parameters
-      throw error;
     });
   }
 }
