@@ -13,11 +13,10 @@ import { PROCESSOR_FILE, TOKENIZER_FILES } from '../platform/tokenizers/text-tok
 import {
   byteCount,
   removeOldWeights,
-  requireNoWeights,
+  requireFolderFor,
   writeWeights,
   withTied,
 } from '../models/pretrained/write-weights.js';
-import { isDetectorFolder } from '../models/pretrained/detector-type.js';
 import { jsonText } from '../platform/json-file.js';
 import { requireTokenizer } from './model-type.js';
 import { onnxWriter } from './onnx/export.js';
@@ -85,12 +84,7 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
       `convertCheckpoint: expected dtype float32 for the format onnx, received ${dtype}; convert model.onnx with onnxruntime's tools`,
     );
   }
-  if (format === 'onnx') await requireNoWeights('convertCheckpoint', outDir);
-  if (await isDetectorFolder(outDir))
-    throw new ConfigError(
-      `convertCheckpoint: expected a folder without a detector, whose weights and config.json the model would replace; received ${outDir}; ` +
-        `name another folder, such as ${joinPath(outDir, 'model')}`,
-    );
+  await requireFolderFor(format === 'onnx' ? 'an ONNX model' : 'a model', 'convertCheckpoint', outDir);
   const { file: opened, files: located, notes } = await openCheckpoint(source, base);
   try {
     const found = await readConfigJson(located);

@@ -302,23 +302,20 @@ test('neither a detector nor a model is converted over the other, and each repla
   const model = temporaryFolder();
   await convertCheckpoint(checkpoint, { outDir: model });
   const before = readFileSync(join(model, 'model.safetensors'));
-  const refused = (folder: string, file: string): string =>
-    `convertDetector: expected a folder without another model, whose weights and config.json a detector would replace; received ${folder}, ` +
-    `which holds ${file}; name another folder, such as ${join(folder, 'detector')}`;
+  const refused = (caller: string, what: string, folder: string, found: string): string =>
+    `${caller}: expected a folder without another model, whose weights or config.json a ${what} would replace; received ${folder}, ` +
+    `which holds ${found}; name another folder, such as ${join(folder, what)}`;
   await expect(convertDetector(source, { detector: config, outDir: model })).rejects.toThrow(
-    new ConfigError(refused(model, 'model.safetensors')),
+    new ConfigError(refused('convertDetector', 'detector', model, 'config.json')),
   );
   expect(readFileSync(join(model, 'model.safetensors')).equals(before)).toBe(true);
-  const graph = temporaryFolder();
-  writeFileSync(join(graph, 'config.json'), '{"model_type": "visual_bert"}');
-  await expect(convertDetector(source, { detector: config, outDir: graph })).rejects.toThrow(
-    refused(graph, 'config.json'),
+  const weights = temporaryFolder();
+  writeFileSync(join(weights, 'model.safetensors'), before);
+  await expect(convertDetector(source, { detector: config, outDir: weights })).rejects.toThrow(
+    refused('convertDetector', 'detector', weights, 'model.safetensors'),
   );
   await expect(convertCheckpoint(checkpoint, { outDir: detector })).rejects.toThrow(
-    new ConfigError(
-      'convertCheckpoint: expected a folder without a detector, whose weights and config.json the model would replace; ' +
-        `received ${detector}; name another folder, such as ${join(detector, 'model')}`,
-    ),
+    new ConfigError(refused('convertCheckpoint', 'model', detector, 'a detector')),
   );
   await convertDetector(source, { detector: config, outDir: detector });
   expect((await inspectDetector(detector))?.config).toEqual(config);

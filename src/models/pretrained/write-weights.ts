@@ -7,6 +7,7 @@ import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetenso
 import { ConfigError } from '../../errors.js';
 import { jsonText } from '../../platform/json-file.js';
 import { sizeOf } from '../../shapes.js';
+import { isDetectorFolder } from './detector-type.js';
 import type { SavePretrainedOptions } from './types.js';
 
 const FORMATS = {
@@ -72,17 +73,28 @@ export async function removeOldWeights(folder: string, written: ReadonlySet<stri
   }
 }
 
+/** What a conversion writes: the name of a folder for it, and the files of a model that it must not replace. */
+const CONVERTED = {
+  'a model': { name: 'model', replaces: null },
+  'an ONNX model': { name: 'onnx', replaces: WEIGHT_FILE },
+  'a detector': { name: 'detector', replaces: /^(model\.safetensors|config\.json)$/ },
+} as const;
+
 /**
- * Requires a folder without weights for an ONNX model, whose config.json and processor would replace theirs.
+ * Requires a folder in which a conversion replaces nothing of another kind: a model and a detector keep away from each other, and an ONNX model
+ * from weights, whose config.json and processor it would replace.
  * @throws ConfigError
  */
-export async function requireNoWeights(caller: string, folder: string): Promise<void> {
+export async function requireFolderFor(what: keyof typeof CONVERTED, caller: string, folder: string): Promise<void> {
+  const { name, replaces } = CONVERTED[what];
   if (!(await isFolder(folder))) return;
-  const weights = (await listFolder(folder)).find((file) => WEIGHT_FILE.test(file));
-  if (weights === undefined) return;
+  const isDetector = await isDetectorFolder(folder);
+  if (isDetector && what === 'a detector') return;
+  const found = isDetector ? 'a detector' : (await listFolder(folder)).find((file) => replaces?.test(file));
+  if (found === undefined) return;
   throw new ConfigError(
-    `${caller}: expected a folder without weights for an ONNX model, whose config.json would replace theirs; received ${folder}, ` +
-      `which holds ${weights}; name another folder, such as ${joinPath(folder, 'onnx')}`,
+    `${caller}: expected a folder without another model, whose weights or config.json ${what} would replace; received ${folder}, ` +
+      `which holds ${found}; name another folder, such as ${joinPath(folder, name)}`,
   );
 }
 

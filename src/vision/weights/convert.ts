@@ -1,8 +1,7 @@
 // convertDetector: converts a detector from any known layout to a folder with its settings and safetensors weights.
-import { exists, type HubOptions, joinPath } from '#platform';
+import type { HubOptions } from '#platform';
 import type { TensorToWrite } from '../../checkpoint/safetensors.js';
-import { ConfigError } from '../../errors.js';
-import { isDetectorFolder } from '../../models/pretrained/detector-type.js';
+import { requireFolderFor } from '../../models/pretrained/write-weights.js';
 import { openDetector, type DetectorChoice } from './open.js';
 import { planWeights, type WeightPlan } from './plan.js';
 import { type LayerValues, readLayer } from './read.js';
@@ -31,14 +30,14 @@ export interface DetectorConversion {
  * Converts a detector. All keys are checked before anything is written; layers are read and written one by one.
  * @example await convertDetector('pytorch_model.bin', { detector: 'vg-r101-c4', outDir: 'detector' });
  * @throws CheckpointError when the file is damaged or of another detector; ConfigError for an unknown name, and for a folder that holds another
- * model, whose weights and config.json it would replace.
+ * model, whose weights or config.json it would replace.
  */
 export async function convertDetector(source: string, given: ConvertDetectorOptions): Promise<DetectorConversion> {
   requirePath('convertDetector', source);
   requireOptions('convertDetector', given);
   const { outDir, ...options } = given;
   requirePath('convertDetector (outDir)', outDir);
-  await requireNoOtherModel(outDir);
+  await requireFolderFor('a detector', 'convertDetector', outDir);
   const { name, config, layout, file } = await openDetector(source, options);
   try {
     const plan = planWeights(file, config, layout);
@@ -55,18 +54,6 @@ export async function convertDetector(source: string, given: ConvertDetectorOpti
     };
   } finally {
     await file.close();
-  }
-}
-
-/** Requires a folder without weights and config.json, except for those of a detector. @throws ConfigError */
-async function requireNoOtherModel(folder: string): Promise<void> {
-  if (await isDetectorFolder(folder)) return;
-  for (const file of [WEIGHTS_FILE, 'config.json']) {
-    if (!(await exists(joinPath(folder, file)))) continue;
-    throw new ConfigError(
-      `convertDetector: expected a folder without another model, whose weights and config.json a detector would replace; received ${folder}, ` +
-        `which holds ${file}; name another folder, such as ${joinPath(folder, 'detector')}`,
-    );
   }
 }
 
