@@ -1,5 +1,5 @@
 // `visualbert features`: inspects region features and converts them to other formats, at the speed of the disk.
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
@@ -64,16 +64,20 @@ const withFeatures = (yargs: Argv): Argv =>
     })
     .options(flagsOf(PICTURE_FEATURE_OPTIONS));
 
-/** Opens the features. @throws Error for flags of pictures that were given beside files, which hold features */
+/** Opens the features. @throws Error for flags of pictures that were given beside files and folders of features */
 async function open(flags: FeatureArguments): ReturnType<typeof openRegionFeatures> {
   const { features, grid, cells, look } = flags;
-  if (features.every((path) => statSync(path, { throwIfNoEntry: false })?.isFile()))
-    refuseUnused(
-      flags,
-      Object.keys(PICTURE_FEATURE_OPTIONS),
-      'files of features; give a folder of pictures, or leave it out',
-    );
-  return openRegionFeatures(features, defined({ grid, cells, look }));
+  const options = defined({ grid, cells, look });
+  if (Object.keys(options).length > 0 && features.every(hasNoPictures))
+    refuseUnused(flags, Object.keys(options), 'features; give a folder of pictures, or leave it out');
+  return openRegionFeatures(features, options);
+}
+
+/** Whether a path is a file, or a folder without pictures. */
+function hasNoPictures(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() !== true) return stats !== undefined;
+  return !readdirSync(path, { encoding: 'utf8', recursive: true }).some((name) => name.endsWith('.png'));
 }
 
 async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<void> {

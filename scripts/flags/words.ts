@@ -1,5 +1,5 @@
 // Translates option names in messages of the library (`outputDir`, `resume: true`) to flags.
-import { BACKEND_OPTIONS, COMPUTING_OPTIONS, CONVERT_OPTIONS, EXPLAIN_OPTIONS } from './internal.js';
+import { BACKEND_OPTIONS, COMPUTING_OPTIONS, CONVERT_OPTIONS, EXPLAIN_OPTIONS, EXTRACT_OPTIONS } from './internal.js';
 import { ALL_TASK_OPTIONS, kebab, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../../src/node.js';
 
 /** Options whose flags have other names. */
@@ -9,8 +9,9 @@ const { method, layer, head, pairs } = EXPLAIN_OPTIONS;
 const { allowFreshWeights } = COMPUTING_OPTIONS;
 const { architecture, allowIncomplete, maxShardSize } = CONVERT_OPTIONS;
 const { interOpThreads, gpuMemoryGrowth } = BACKEND_OPTIONS;
+const { column } = EXTRACT_OPTIONS;
 /** Options of other functions that messages name. */
-const OTHER_OPTIONS = { method, layer, head, pairs, allowFreshWeights, architecture, allowIncomplete, maxShardSize, interOpThreads, gpuMemoryGrowth }; // prettier-ignore
+const OTHER_OPTIONS = { method, layer, head, pairs, allowFreshWeights, architecture, allowIncomplete, maxShardSize, interOpThreads, gpuMemoryGrowth, column }; // prettier-ignore
 
 const NAMES = Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS, ...RUN_OPTIONS, ...RENAMED, ...OTHER_OPTIONS });
 const OPTION_NAMES = new Set(NAMES);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { PRECISIONS } from '../precision.js';
-import { DataError, errorMessage } from '../errors.js';
+import { ConfigError, DataError, errorMessage } from '../errors.js';
 import type { BadImage } from '../features/bad-images.js';
 import type { StoredDetector } from '../features/detector-identity.js';
 import { isBadData } from '../features/indexed-source.js';
@@ -90,7 +90,8 @@ export interface Extraction {
 /**
  * Detects the regions of pictures and writes them into a store, with boxes, classes, attributes, scores and the detector's name, settings and
  * checksum. A stopped or killed run continues when it is called again; images whose pictures have changed meanwhile are computed again.
- * @throws ConfigError for an invalid shard or detector; DataError for pictures that cannot be read, or a store of another detector.
+ * @throws ConfigError for an invalid shard or detector, and for a column without a Parquet file; DataError for pictures that cannot be read,
+ * or a store of another detector.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
   const resolved = parseOptions('extractFeatures', schema, options);
@@ -99,6 +100,10 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
   await importSharp('features extract'); // without it every picture would be a bad one
   const source = await openPictures(pictures, { column, nameBy });
   try {
+    if (column !== undefined && !source.hasTable)
+      throw new ConfigError(
+        `\`column\`: of no use for ${source.name}; give a Parquet file of pictures, or leave it out`,
+      );
     const batches = batchesOf(source, batchSize, shard);
     const folder = await findDetector(resolved.detector, defined({ onProgress }));
     const detector = await RegionDetector.fromPretrained(folder, { precision });

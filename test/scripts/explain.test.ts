@@ -138,11 +138,15 @@ function fixture(name: string): {
     ],
     [
       ['features', 'inspect', 'package.json', '--grid', '3', '--look', 'form'],
-      '--grid, --look: of no use for files of features; give a folder of pictures, or leave it out',
+      '--grid, --look: of no use for features; give a folder of pictures, or leave it out',
+    ],
+    [
+      ['features', 'inspect', 'configs', 'package.json', '--grid', '3'],
+      '--grid: of no use for features; give a folder of pictures, or leave it out',
     ],
     [
       ['features', 'pack', 'package.json', '--cells', '3', '--output', 'a.vbf'],
-      '--cells: of no use for files of features; give a folder of pictures, or leave it out',
+      '--cells: of no use for features; give a folder of pictures, or leave it out',
     ],
     [
       ['score', 'vcr', 'package.json'],

@@ -15,6 +15,7 @@ import { fileDigest } from '../../src/platform/file-digest.js';
 import { useBackend } from '../helpers/backend.js';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
+import { ConfigError } from '../../src/errors.js';
 
 const root = temporaryFolder();
 const inRoot = (name: string): string => join(root, name);
@@ -151,6 +152,13 @@ describe('extractFeatures', () => {
     );
     await expect(refused(await part('second-by-1', pictures, 2, 1))).rejects.toThrow(
       `was made with --batch-size 1, ${first} with 3; make all parts in the same way`,
+    );
+  });
+
+  test('refuses a column of pictures where there is no Parquet file', async () => {
+    const given = { pictures, detector, output: inRoot('no.vbf'), column: 'image' };
+    await expect(extractFeatures(given)).rejects.toThrow(
+      new ConfigError(`\`column\`: of no use for ${pictures}; give a Parquet file of pictures, or leave it out`),
     );
   });
 

@@ -30,7 +30,7 @@ export async function openParquetPictures(source: ByteSource, nameBy: NameBy, co
     return { id, where, read };
   });
   const advice = `give each row an id of its own in a column ${ID_COLUMNS[0]}`;
-  return pictureSource(source.name, entries, { advice, close: () => source.close() });
+  return pictureSource(source.name, entries, { advice, hasTable: true, close: () => source.close() });
 }
 
 /** The column with the bytes of the pictures. */

@@ -10,6 +10,8 @@ export interface PictureSource {
   readonly name: string;
   /** In storage order, in which reading is fastest. No two are the same image to `imageKey`. */
   readonly ids: readonly string[];
+  /** Whether a Parquet file is among what was opened. */
+  readonly hasTable: boolean;
   /** The bytes of a picture, in a format that `decodePicture` reads. @throws DataError naming source and picture. */
   read(id: string): Promise<Uint8Array>;
   /** Files beside the pictures that are not read, by their folder. */
@@ -38,6 +40,7 @@ interface SourceOptions {
   nameBy?: NameBy;
   close?: () => Promise<void>;
   ignored?: readonly IgnoredFiles[];
+  hasTable?: boolean;
   /** What to do about two pictures of one id. */
   advice?: string | undefined;
 }
@@ -49,7 +52,13 @@ interface SourceOptions {
 export function pictureSource(
   name: string,
   entries: readonly PictureEntry[],
-  { close = async () => undefined, ignored = [], nameBy = 'file', advice = ADVICE[nameBy] }: SourceOptions = {},
+  {
+    close = async () => undefined,
+    ignored = [],
+    hasTable = false,
+    nameBy = 'file',
+    advice = ADVICE[nameBy],
+  }: SourceOptions = {},
 ): PictureSource {
   if (entries.length === 0) throw new DataError(`${name}: holds no pictures`);
   const byKey = new Map<string, PictureEntry>();
@@ -81,6 +90,7 @@ export function pictureSource(
       return bytes;
     },
     ignored,
+    hasTable,
     close,
   };
 }
@@ -96,7 +106,8 @@ export function joinPictures(sources: readonly PictureSource[], nameBy: NameBy):
   const name = sources.map((source) => source.name).join(' + ');
   const ignored = sources.flatMap((source) => source.ignored);
   const advice = nameBy === 'path' ? 'give the folder that holds both' : undefined;
-  return pictureSource(name, entries, { close, ignored, nameBy, advice });
+  const hasTable = sources.some((source) => source.hasTable);
+  return pictureSource(name, entries, { close, ignored, hasTable, nameBy, advice });
 }
 
 /** What to do about two pictures of one id. */
