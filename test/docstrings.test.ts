@@ -104,6 +104,8 @@ async function writeFiles(): Promise<void> {
     await zip.finish();
   });
   await surface.packFeatures(surface.memorySource('regions', [['1', regionsOfImage(1)]]), 'features.vbf');
+  const record = { id: 'q1', question: 'what is the small dog near ?', image: '1', answers: ['red', 'red', 'yes'] };
+  writeFileSync('mine.jsonl', `${JSON.stringify(record)}\n`);
   mkdirSync('visualbert-vcr');
   copyFileSync(
     join(HERE, 'test', 'fixtures', 'vcr', 'detector.safetensors'),

@@ -57,6 +57,9 @@ const ENGINE = 'tensorflow';
  * Registers and sets a backend.
  * @throws EngineError when the requested backend or device is unknown or does not work, and when the engine already runs with other
  * settings. Without a request it does not fail: plain JavaScript always works.
+ * @example
+ * const { backend, reason } = await selectBackend(); // the best that works: tensorflow with the native engine
+ * if (reason !== undefined) console.log(`${backend}: ${reason}`);
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
   requireKinds('selectBackend', { 'an object': { options } });

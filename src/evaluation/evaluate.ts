@@ -102,6 +102,11 @@ export class LossMean {
  * Metrics over the whole data set: the task's own, and `loss` (mean over examples) when the batches carry labels.
  * Null when `isStopped` ended it.
  * @throws ConfigError for an invalid shard
+ * @example
+ * const step = await createTrainingStep(model, { learningRate: 1e-3 });
+ * const outputs = (inputs) => step.outputs(inputs);
+ * const metrics = await evaluateTask({ task, dataset: validation, batchSize: 4, seed: 0, padBatches: true, outputs });
+ * await step.dispose();
  */
 export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Record<string, number> | null> {
   requireOptions('evaluateTask', options);

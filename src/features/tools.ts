@@ -75,7 +75,14 @@ function boxOutside({ boxes, count, imageWidth = Infinity, imageHeight = Infinit
   return null;
 }
 
-/** Writes a `.tsv` in the columns of bottom-up attention. @throws DataError for images without boxes or size. */
+/**
+ * Writes a `.tsv` in the columns of bottom-up attention.
+ * @throws DataError for images without boxes or size.
+ * @example
+ * const source = await openRegionFeatures('features.vbf');
+ * await writeTsvFeatures(source, 'features.tsv');
+ * await source.close();
+ */
 export async function writeTsvFeatures(source: RegionFeatureSource, path: string): Promise<void> {
   requireKinds('writeTsvFeatures', { 'region features': { source }, 'a path': { path } });
   await writeWhole(await createSink(path), async (sink) => {

@@ -9,7 +9,11 @@ import { missingImages, recordWarnings, type TextLimit } from './own-warnings.js
 import { isBadData } from '../features/indexed-source.js';
 import type { RegionFeatures, RegionFeatureSource } from '../features/region-features.js';
 
-/** Guesses the task from the first record: phrases mean grounding, a question answering, anything else classification. */
+/**
+ * Guesses the task from the first record: phrases mean grounding, a question answering, anything else classification.
+ * @example
+ * await guessOwnTask('mine.jsonl'); // 'answering'
+ */
 export async function guessOwnTask(path: string): Promise<OwnTaskName> {
   const records = await readJsonRecords(path, undefined, true);
   if (records.length === 0) throw new DataError(`${path}: holds no records`);
@@ -57,7 +61,13 @@ interface Summary {
 /** The default length of training, with a lower bound of the texts' lengths. */
 const DEFAULT_LIMIT: TextLimit = { longest: DEFAULT_MAX_LENGTH, lengthOf: approximateLength, isEstimate: true };
 
-/** Describes a file of own data, and its images in the region features when these are given. */
+/**
+ * Describes a file of own data, and its images in the region features when these are given.
+ * @example
+ * const source = await openRegionFeatures('features.vbf');
+ * const { records, problems, features } = await ownDataStats('mine.jsonl', 'answering', source);
+ * await source.close();
+ */
 export async function ownDataStats(
   path: string,
   task: OwnTaskName,

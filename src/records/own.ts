@@ -90,6 +90,9 @@ interface Checked<T> {
 /**
  * Reads own data and collects all problems instead of throwing: lines that are not JSON, fields that are missing, unknown or of the wrong type, ids that occur twice.
  * @throws DataError when the file does not hold JSON lines.
+ * @example
+ * const { records, problems } = await checkOwnRecords('answering', 'mine.jsonl');
+ * for (const { where, problem } of problems) console.log(`${where}: ${problem}`);
  */
 export async function checkOwnRecords(task: 'classification', path: string): Promise<Checked<ClassificationRecord>>;
 export async function checkOwnRecords(task: 'answering', path: string): Promise<Checked<AnsweringRecord>>;

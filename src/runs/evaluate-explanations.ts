@@ -59,6 +59,9 @@ const PORTION = 256;
 /**
  * Removal curves of a model's explanations over labelled examples of questions, statements, choices or phrases.
  * @throws ConfigError for another task; ConfigError, DataError for settings or data that do not fit
+ * @example
+ * const data = { data: 'mine.jsonl', features: 'features.vbf' };
+ * const { curves } = await evaluateExplanations({ task: 'answering', model: 'runs/vqa', data, limit: 100 });
  */
 export async function evaluateExplanations(options: EvaluateExplanationsOptions): Promise<ExplanationEvaluation> {
   const resolved = parseOptions('evaluateExplanations', evaluateExplanationsSchema, options);

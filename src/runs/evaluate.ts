@@ -60,7 +60,13 @@ export interface RunEvaluation {
   leftOut: readonly LeftOutImage[];
 }
 
-/** Evaluates all examples. @throws ConfigError, DataError for settings or data that do not fit */
+/**
+ * Evaluates all examples.
+ * @throws ConfigError, DataError for settings or data that do not fit
+ * @example
+ * const data = { data: 'mine.jsonl', features: 'features.vbf' };
+ * const { metrics } = await evaluateRun({ task: 'answering', model: 'runs/vqa', data, purpose: 'evaluate' });
+ */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
   const resolved = parseOptions('evaluateRun', evaluateRunSchema, options);
   return withOpenedRun(resolved, (opened, forward) => judgeOutputs(opened, forward, resolved));

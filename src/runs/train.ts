@@ -78,6 +78,11 @@ export async function requireStartable(
 /**
  * Opens data and model for a run.
  * @throws ConfigError, DataError, CheckpointError, HubError: for settings or files that do not fit, before training begins
+ * @example
+ * const given = { data: 'mine.jsonl', features: 'features.vbf', model: 'runs/vqa', outputDir: 'runs/answers', epochs: 2 };
+ * const run = await openTrainRun(await gatherSettings('answering', given));
+ * const { reason, step } = await run.trainer.train();
+ * await run.close();
  */
 export async function openTrainRun(settings: RunSettings, options: MonitoringOptions = {}): Promise<TrainRun> {
   requireKinds('openTrainRun', { 'an object': { options } });

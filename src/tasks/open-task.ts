@@ -14,8 +14,13 @@ import { openVcrPretraining } from './pretraining/vcr.js';
 import { openVqa } from './answering/vqa.js';
 
 /**
- * Opens a task's data: `openTask('vqa', { questions, annotations, features }, { purpose: 'train', model: 'folder' })`.
+ * Opens a task's data.
  * @throws ConfigError for an unknown task or option; DataError for invalid data.
+ * @example
+ * const options = { data: 'mine.jsonl', features: 'features.vbf' };
+ * const { data, close } = await openTask('answering', options, { purpose: 'evaluate', model: 'runs/vqa' });
+ * const example = await data.example(0);
+ * await close();
  */
 export async function openTask(name: string, options: unknown, context: TaskContext): Promise<OpenedTask> {
   requireTask(name);

@@ -49,6 +49,9 @@ export interface DrawRegionsOptions extends z.input<z.ZodObject<typeof DRAW_OPTI
 /**
  * Draws the regions of an image over its picture. Returns the image and how many regions are drawn.
  * @throws DataError when the image or picture is missing, its regions have no boxes, or their picture size differs.
+ * @example
+ * await extractFeatures({ pictures: 'photo.jpg', detector: 'mmf-x101', output: 'photo.vbf' });
+ * await drawRegions({ features: 'photo.vbf', pictures: 'photo.jpg', output: 'regions.png' });
  */
 export async function drawRegions(options: DrawRegionsOptions): Promise<{ image: string; boxes: number }> {
   const resolved = parseOptions('drawRegions', schema, options);

@@ -92,6 +92,12 @@ export interface Extraction {
  * checksum. A stopped or killed run continues when it is called again; images whose pictures have changed meanwhile are computed again.
  * @throws ConfigError for an invalid shard or detector, and for a column without a Parquet file; DataError for pictures that cannot be read,
  * or a store of another detector.
+ * @example
+ * const { images, dim } = await extractFeatures({
+ *   pictures: ['train2014.zip', 'val2014'],
+ *   detector: 'mmf-x101',
+ *   output: 'coco.vbf',
+ * });
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
   const resolved = parseOptions('extractFeatures', schema, options);

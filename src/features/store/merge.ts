@@ -31,6 +31,10 @@ interface Part {
  * @returns how many images it holds.
  * @throws ConfigError when a part is missing or given twice; DataError for a store that is not a part, is a part of other images, has other
  * traits, or is damaged
+ * @example
+ * const given = { pictures: ['train2014.zip', 'val2014'], detector: 'mmf-x101' };
+ * for (const index of [1, 2]) await extractFeatures({ ...given, output: `part-${index}.vbf`, shard: { index, count: 2 } });
+ * await mergeStores(['part-1.vbf', 'part-2.vbf'], 'whole.vbf'); // 2 images
  */
 export async function mergeStores(
   paths: readonly string[],

@@ -14,6 +14,11 @@ import { type WorkerGroup } from './worker-group.js';
  * While it holds the parameters, `stateDict` and `savePretrained` of the model still work, and `forward` throws.
  * @throws ConfigError for options out of range
  * @throws EngineError when the native engine is not installed; `compile: false` runs without it
+ * @example
+ * const step = await createTrainingStep(model, { learningRate: 1e-3, totalSteps: 100 });
+ * const { inputs } = await task.collate([await train.example(0), await train.example(1)]);
+ * const { loss } = await step.run(inputs); // one update
+ * await step.dispose(); // the model has the parameters again
  */
 export async function createTrainingStep(
   model: TrainableModel,

@@ -33,6 +33,9 @@ export interface DetectorInspection extends InspectedFile {
  * Inspects the file, folder, address or repository of a region detector, before or after its conversion.
  * @returns null when it holds none.
  * @throws CheckpointError when the file cannot be read; ConfigError for invalid settings.
+ * @example
+ * const found = await inspectDetector('runs/detector');
+ * if (found !== null) console.log(found.config.backbone, found.dim);
  */
 export async function inspectDetector(where: string): Promise<DetectorInspection | null> {
   requirePath('inspectDetector', where);
