@@ -19,7 +19,7 @@ import {
   type TrainRun,
 } from '../src/node.js';
 import { createCountBar } from './results/count-bar.js';
-import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { BACKEND_FLAGS, type BackendArguments, backendWords, useBackend } from './flags/backend.js';
 import { JSON_FLAG, leftOutLines } from './flags/results.js';
 import { exitCodeOf } from './results/signal-exit.js';
 import { flagsOf, givenValues } from './flags/settings.js';
@@ -131,7 +131,7 @@ async function withOthers(cluster: Cluster, training: Promise<void>): Promise<vo
 
 async function train(
   settings: RunSettings,
-  { dryRun, profile, pictures = [], json }: TrainArguments,
+  { dryRun, profile, pictures = [], json, ...machine }: TrainArguments,
   cluster: Cluster | null,
 ): Promise<void> {
   const isFirst = (cluster?.server.worker ?? 0) === 0;
@@ -154,7 +154,7 @@ async function train(
     const result = await run.trainer.train();
     const { outputDir } = run.trainer.arguments;
     if (json) console.log(JSON.stringify({ plan: planData(run, settings), ...result, outputDir }, null, 2));
-    else console.log(resultText(result, settings.task, outputDir));
+    else console.log(resultText(result, outputDir, resumeCommand(settings.task, outputDir, machine)));
     process.exitCode = exitCodeOf(result.reason);
   } finally {
     await run.close();
@@ -166,18 +166,22 @@ async function readEverything(run: TrainRun): Promise<void> {
   await run.readExamples(bar.update).finally(bar.stop);
 }
 
+/** The command that continues a run on the same machine: a run folder does not say on which backend. */
+function resumeCommand(task: string, outputDir: string, machine: BackendArguments): string {
+  const words = ['visualbert train', task, '--output-dir', shellWord(outputDir), '--resume', ...backendWords(machine)];
+  return words.join(' ');
+}
+
 function resultText(
   { reason, step, totalSteps, best, recordings, padding }: TrainResult,
-  task: string,
   outputDir: string,
+  resume: string,
 ): string {
   const metrics = best === null ? '' : `; best after step ${best.step}: ${metricsText(best.metrics)}`;
   const graphs = recordings === 0 ? 'nothing recorded' : `${counted(recordings, 'graph')} recorded`;
   return [
     `${REASONS[reason] ?? `stopped by ${reason}`} after step ${step} of ${totalSteps}${metrics}`,
-    ...(reason === 'finished' || reason === 'early'
-      ? []
-      : [`resume with: visualbert train ${task} --output-dir ${shellWord(outputDir)} --resume`]),
+    ...(reason === 'finished' || reason === 'early' ? [] : [`resume with: ${resume}`]),
     padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of the computed positions were padding`,
     `run folder: ${outputDir}`,
   ].join('\n');

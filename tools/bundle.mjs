@@ -20,5 +20,6 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
+  keepNames: true, // of classes, in messages and of users' code
   logLevel: 'warning',
 });

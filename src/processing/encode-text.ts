@@ -1,5 +1,6 @@
 // Encodes texts as word pieces with special tokens, in a text form and within a maximum length.
 import { DataError } from '../errors.js';
+import { warnOnce } from '../logger.js';
 import type { TextTokenizer } from '../platform/tokenizers/text-tokenizer.js';
 import type { EncodedText } from './batch.js';
 import { cutPair } from './cut-pair.js';
@@ -9,8 +10,8 @@ import { type TextFormName, textForm } from './text-forms.js';
 export interface TextLimit {
   /** In word pieces, special tokens included. */
   maxLength: number;
-  /** Whether to cut longer texts; otherwise they are errors. */
-  truncation: boolean;
+  /** Whether to cut longer texts; false: they are errors; undefined: they are cut with a warning. */
+  truncation?: boolean;
 }
 
 /**
@@ -32,12 +33,13 @@ export async function encodeText(
   const paired = pair === undefined ? null : await tokenizer.encode(pair);
   const available = maxLength - ending.length - (paired === null ? 2 : 3);
   const excess = body.length + (paired?.length ?? 0) - available;
-  if (excess > 0 && !truncation) {
+  if (excess > 0 && truncation === false) {
     throw new DataError(
       `text: expected at most ${maxLength} word pieces (maxLength), received ${maxLength + excess}: ${JSON.stringify(text.slice(0, 60))}; set truncation`,
     );
   }
   requireSpace(available, maxLength);
+  if (excess > 0 && truncation === undefined) warnAboutCut(maxLength);
   const [first, second] = paired === null ? [body.slice(0, available), null] : cutPair(body, paired, available);
   const head = [cls, ...first, ...ending, sep];
   const tail = second === null ? [] : [...second, sep];
@@ -56,10 +58,18 @@ export async function encodeWords(
   const { cls, sep } = tokenizer.special;
   requireSpace(maxLength - 2, maxLength);
   const pieces = await Promise.all(words.map((word) => tokenizer.encode(word)));
+  if (pieces.flat().length > maxLength - 2) warnAboutCut(maxLength);
   const ids = [cls, ...pieces.flat().slice(0, maxLength - 2), sep];
   let end = 0;
   const lastPieces = pieces.map((one) => Math.min((end += one.length), ids.length - 1));
   return { text: { ids, typeIds: ids.map(() => 0) }, lastPieces };
+}
+
+function warnAboutCut(maxLength: number): void {
+  warnOnce(
+    `text: of texts with more than ${maxLength} word pieces (maxLength, or the positions of the model) the rest is not read, which may be what was asked; give ` +
+      'shorter texts, or truncation: true where this is meant',
+  );
 }
 
 function requireSpace(available: number, maxLength: number): void {

@@ -108,10 +108,10 @@ export class VisualBertProcessor extends Callable {
    */
   async process(inputs: ProcessorInputs): Promise<Record<string, RawTensor>> {
     requireKinds('VisualBertProcessor', { 'an object': { inputs } });
-    const { padding = true, truncation = true, maxLength = this.maxLength } = inputs;
+    const { padding = true, truncation, maxLength = this.maxLength } = inputs;
     const { texts, pairs } = textsOf(inputs);
     const encoded = await Promise.all(
-      texts.map((text, i) => this.encodeText(text, pairs?.[i], { maxLength, truncation })),
+      texts.map((text, i) => this.encodeText(text, pairs?.[i], { maxLength, ...defined({ truncation }) })),
     );
     if (padding === false && new Set(encoded.map(({ ids }) => ids.length)).size > 1) {
       throw new DataError(
@@ -145,7 +145,7 @@ export class VisualBertProcessor extends Callable {
   }
 
   /**
-   * Encodes a text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, but keeps its [MASK] slot.
+   * Encodes a text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut with a warning (none with `truncation: true`), but keeps its [MASK] slot.
    * A text of punctuation only, such as `?`, is valid: BERT has word pieces for it. With the task `plain`, texts are encoded as by
    * transformers' BertTokenizerFast: a blank one becomes [CLS] [SEP].
    * @throws DataError for a text of a task that is empty or blank.
@@ -156,11 +156,11 @@ export class VisualBertProcessor extends Callable {
     options: { maxLength?: number; truncation?: boolean } = {},
   ): Promise<EncodedText> {
     requireKinds('encodeText', { 'an object': { options } });
-    const { maxLength = this.maxLength, truncation = true } = options;
+    const { maxLength = this.maxLength, truncation } = options;
     const mayBeBlank = this.task === 'plain';
     requireText('text', text, mayBeBlank);
     if (pair !== undefined) requireText('textPair', pair, mayBeBlank);
-    const limit = { maxLength: Math.min(maxLength, this.maxPositions), truncation };
+    const limit = { maxLength: Math.min(maxLength, this.maxPositions), ...defined({ truncation }) };
     return encodeText(this.tokenizer, this.task, text, pair, limit);
   }
 

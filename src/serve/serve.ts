@@ -1,5 +1,6 @@
 // serve(): serves a checkpoint over HTTP.
 import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { ConfigError } from '../errors.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { tasksOfCheckpoint } from '../pipelines/checkpoint-tasks.js';
@@ -17,6 +18,11 @@ import { ModelService } from './service.js';
 import { SERVED_NAMES, type ServedName } from './tasks.js';
 import { defined, requireOptions } from '../options.js';
 
+/**
+ * How long a server that stops still takes requests: those on their way, and those that a load balancer sends before it reads from /readyz that
+ * it should not.
+ */
+const DRAIN_MS = 500;
 /** The usual number of regions per image, for warming up without a store. */
 const USUAL_REGIONS = 36;
 
@@ -69,6 +75,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       ready,
       close: async () => {
         closing.abort();
+        await pause(DRAIN_MS);
+        await nextTurns(); // what came while an explanation was computed is read first
         const late = setTimeout(() => app.server.closeAllConnections(), 1000 * bounds.seconds);
         await app.close().finally(() => clearTimeout(late));
         await service.close();
@@ -78,6 +86,11 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     await service.close();
     throw error;
   }
+}
+
+/** Connections that wait are accepted in one turn of the event loop, and their requests read in the next. */
+async function nextTurns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await nextTurn();
 }
 
 function requireServed(task: string): ServedName {

@@ -68,6 +68,27 @@ describe('VisualBertProcessor', () => {
     );
   });
 
+  test('warns once that a text is cut, unless that is asked for', async () => {
+    const plain = new VisualBertProcessor({ tokenizer });
+    const warnings: string[] = [];
+    setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
+    try {
+      await vqa({ text: 'a b c d e', maxLength: 9 }); // fits
+      for (const maxLength of [7, 7, 6]) {
+        await vqa({ text: 'a b c d e', maxLength, truncation: true });
+        await plain.encodeText('a b c d e', undefined, { maxLength, truncation: true });
+      }
+      expect(warnings).toEqual([]);
+      await vqa({ text: 'a b c d e', maxLength: 7 });
+      await vqa({ text: 'e d c b a', maxLength: 7 });
+      await plain.encodeText('a b', 'a b c d e', { maxLength: 6 });
+      const rest = 'word pieces (maxLength, or the positions of the model) the rest is not read';
+      expect(warnings).toEqual([7, 6].map((most) => expect.stringContaining(`texts with more than ${most} ${rest}`)));
+    } finally {
+      setLogger(null);
+    }
+  });
+
   test('takes pictures in place of regions, which a detector finds', async () => {
     const known: Record<string, RegionFeatures> = { 'a.jpg': regions(3, 2), 'b.jpg': regions(1, 2, 100) };
     const detector = {

@@ -152,7 +152,9 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     const run = join(files.folder, 'it is a run');
     const args = ['train', 'nlvr', '--backend', 'cpu', '--model-config', files.modelConfig, '--output-dir', run];
     const stopped = await visualbert([...args, '--data', files.train, '--max-steps', '2', '--stop-after', '1']);
-    expect(stopped.stdout).toContain(`resume with: visualbert train nlvr --output-dir '${run}' --resume`);
+    expect(stopped.stdout).toContain(
+      `resume with: visualbert train nlvr --output-dir '${run}' --resume --backend cpu\n`,
+    );
     const again = await visualbert(args);
     expect(again).toMatchObject({ code: 1, stdout: '' }); // before any plan
     expect(again.stderr).toBe(

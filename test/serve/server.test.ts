@@ -235,6 +235,16 @@ describe('a server', () => {
     await closed;
   });
 
+  test('that stops says at /readyz that it is not ready, and still answers, before it takes no connections', async () => {
+    const server = await start({});
+    await server.ready;
+    const closed = server.close();
+    const [ready, answer] = [call(`${server.url}/readyz`), call(`${server.url}/v1/answer`, QUESTION)];
+    expect([(await ready).status, (await answer).status]).toEqual([503, 200]);
+    await closed;
+    await expect(call(`${server.url}/healthz`)).rejects.toThrow();
+  });
+
   test('that cannot start leaves nothing open', async () => {
     await expect(serve({ model: vqa, features: join(folder, 'absent.vbf') })).rejects.toThrow('no such file');
     await expect(serve({ model: vqa, limits: { waiting: 0 } })).rejects.toThrow(
