@@ -67,8 +67,8 @@ export async function encodeWords(
 
 function warnAboutCut(maxLength: number): void {
   warnOnce(
-    `text: of texts with more than ${maxLength} word pieces (maxLength, or the positions of the model) the rest is not read, which may be what was asked; give ` +
-      'shorter texts, or truncation: true where this is meant',
+    `text: longer than ${maxLength} word pieces (maxLength, or the positions of the model), so that the rest is not read, which may be what was asked; ` +
+      'give shorter texts',
   );
 }
 

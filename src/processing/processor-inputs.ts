@@ -27,7 +27,7 @@ export interface ProcessorInputs {
   imageSize?: readonly [number, number] | readonly (readonly [number, number])[];
   /** true or 'longest': to the longest text of the batch; 'max_length': to maxLength; false only fits texts of one length. Default true. */
   padding?: boolean | 'longest' | 'max_length';
-  /** Whether to cut longer texts; otherwise they are errors. Default true. */
+  /** Whether to cut longer texts: `false` makes them errors. Default: they are cut, the first with a warning. */
   truncation?: boolean;
   maxLength?: number;
 }

@@ -145,7 +145,8 @@ export class VisualBertProcessor extends Callable {
   }
 
   /**
-   * Encodes a text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut with a warning (none with `truncation: true`), but keeps its [MASK] slot.
+   * Encodes a text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, but keeps its [MASK] slot. The
+   * first cut is a warning, unless `truncation` is true.
    * A text of punctuation only, such as `?`, is valid: BERT has word pieces for it. With the task `plain`, texts are encoded as by
    * transformers' BertTokenizerFast: a blank one becomes [CLS] [SEP].
    * @throws DataError for a text of a task that is empty or blank.
