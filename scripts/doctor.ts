@@ -79,7 +79,10 @@ function problemLines(
   width: number,
 ): string[] {
   const howTo = needsNetwork && isOffline ? 'to fix it (needs the network; HF_HUB_OFFLINE is set)' : 'to fix it';
-  return [...fold(`${index + 1}. ${problem}`, width, 0, 3), ...fold(`${howTo}: ${remedy}`, width, 3, 3)];
+  return [
+    ...fold(`${index + 1}. ${problem.replaceAll('\n', ' ')}`, width, 0, 3),
+    ...fold(`${howTo}: ${remedy}`, width, 3, 3),
+  ];
 }
 
 /** Whole from 10 on: plain JavaScript makes less than one. */
