@@ -11,7 +11,7 @@ export interface TextLimit {
   /** In word pieces, special tokens included. */
   maxLength: number;
   /** Whether to cut longer texts; false: they are errors; undefined: they are cut with a warning. */
-  truncation?: boolean;
+  truncation: boolean | undefined;
 }
 
 /**
@@ -58,8 +58,9 @@ export async function encodeWords(
   const { cls, sep } = tokenizer.special;
   requireSpace(maxLength - 2, maxLength);
   const pieces = await Promise.all(words.map((word) => tokenizer.encode(word)));
-  if (pieces.flat().length > maxLength - 2) warnAboutCut(maxLength);
-  const ids = [cls, ...pieces.flat().slice(0, maxLength - 2), sep];
+  const body = pieces.flat();
+  if (body.length > maxLength - 2) warnAboutCut(maxLength);
+  const ids = [cls, ...body.slice(0, maxLength - 2), sep];
   let end = 0;
   const lastPieces = pieces.map((one) => Math.min((end += one.length), ids.length - 1));
   return { text: { ids, typeIds: ids.map(() => 0) }, lastPieces };

@@ -161,7 +161,7 @@ export class VisualBertProcessor extends Callable {
     const mayBeBlank = this.task === 'plain';
     requireText('text', text, mayBeBlank);
     if (pair !== undefined) requireText('textPair', pair, mayBeBlank);
-    const limit = { maxLength: Math.min(maxLength, this.maxPositions), ...defined({ truncation }) };
+    const limit = { maxLength: Math.min(maxLength, this.maxPositions), truncation };
     return encodeText(this.tokenizer, this.task, text, pair, limit);
   }
 
