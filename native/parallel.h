@@ -46,8 +46,7 @@ class ThreadPool {
       std::lock_guard<std::mutex> lock(mutex_);
       work_ = &work;
       count_ = count;
-      // Several chunks per thread, so that one slow thread does not delay the others.
-      chunk_ = std::max<int64_t>(1, grains / (4 * size())) * grain;
+      grain_ = grain;
       next_.store(0);
       is_open_ = true;
       ++round_;
@@ -95,11 +94,17 @@ class ThreadPool {
     }
   }
 
+  // A share of what is left, so that a slow thread does not delay the others at the end.
+  int64_t chunk(int64_t left) const { return std::max<int64_t>(1, left / grain_ / (2 * size())) * grain_; }
+
   void run_chunks(int thread) {
     for (;;) {
-      const int64_t first = next_.fetch_add(chunk_);
-      if (first >= count_) return;
-      (*work_)(first, std::min(first + chunk_, count_), thread);
+      int64_t first = next_.load(), last;
+      do {
+        if (first >= count_) return;
+        last = std::min(first + chunk(count_ - first), count_);
+      } while (!next_.compare_exchange_weak(first, last));
+      (*work_)(first, last, thread);
     }
   }
 
@@ -107,7 +112,7 @@ class ThreadPool {
   std::mutex loop_, mutex_;
   std::condition_variable start_, done_;
   const std::function<void(int64_t, int64_t, int)>* work_ = nullptr;
-  int64_t count_ = 0, chunk_ = 1;
+  int64_t count_ = 0, grain_ = 1;
   std::atomic<int64_t> next_{0};
   static constexpr int kSpins = 1000, kYields = 1000;  // some 20 microseconds, and some 600 where no other thread wants the core
   std::atomic<int> active_{0};         // pool threads in the current loop

@@ -16,12 +16,13 @@ export const TOP_K = z
 export const IGNORED_LABEL = -100;
 
 /** `exp(x_i) / sum_j exp(x_j)`, relative to the largest score, so that nothing overflows. */
-export function softmax(scores: ArrayLike<number>): number[] {
-  const row = Array.from(scores);
-  const highest = row.reduce((max, value) => Math.max(max, value), -Infinity); // Math.max(...row) would have too many arguments
-  const powers = row.map((value) => Math.exp(value - highest));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
+export function softmax(scores: ArrayLike<number>): Float64Array {
+  const powers = Float64Array.from(scores); // numbers of its own would be most of what a server leaves to be collected
+  let [highest, sum] = [-Infinity, 0];
+  for (const score of powers) if (score > highest) highest = score;
+  for (let i = 0; i < powers.length; i++) sum += powers[i] = Math.exp((powers[i] as number) - highest);
+  for (let i = 0; i < powers.length; i++) powers[i] = (powers[i] as number) / sum;
+  return powers;
 }
 
 /**

@@ -197,11 +197,10 @@ export class VisualBertProcessor extends Callable {
     const { answers } = this;
     if (answers === null) throw noAnswerNames('decodeAnswers');
     const { shape, data } = await valuesOf(logits);
+    const values = Float64Array.from(data);
     const c = shape.at(-1) ?? 0;
-    const rows = c === 0 ? 0 : data.length / c;
-    return Array.from({ length: rows }, (_, i) =>
-      answers.best(softmax(Array.from(data).slice(i * c, (i + 1) * c)), topK),
-    );
+    const rows = c === 0 ? 0 : values.length / c;
+    return Array.from({ length: rows }, (_, i) => answers.best(softmax(values.subarray(i * c, (i + 1) * c)), topK));
   }
 }
 

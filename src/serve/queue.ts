@@ -106,9 +106,11 @@ export class ModelQueue {
     while (this.jobs.length > 0) {
       const jobs = this.take();
       const start = performance.now();
-      await (jobs[0]?.work ? settle(jobs[0]) : this.runBatch(jobs));
+      const settle = await (jobs[0]?.work ? settled(jobs[0], jobs[0].work) : this.runBatch(jobs));
       this.lastSeconds = (performance.now() - start) / 1000;
       if (jobs[0]?.example) this.options.onBatch?.(jobs.length, this.lastSeconds);
+      if (this.jobs.length === 0) settle();
+      else setImmediate(settle); // the next batch starts first: the processor computes while results are sent
     }
     this.working = null;
   }
@@ -127,21 +129,28 @@ export class ModelQueue {
   }
 
   /** When a batch fails, its examples run one by one, so that only the faulty one fails. */
-  private async runBatch(jobs: readonly Job[]): Promise<void> {
+  private async runBatch(jobs: readonly Job[]): Promise<Settle> {
     try {
       const computed = await this.run(jobs.map(({ example }) => example as PipelineExample));
-      jobs.forEach(({ resolve }, i) => resolve(computed[i]));
+      return () => jobs.forEach(({ resolve }, i) => resolve(computed[i]));
     } catch (error) {
-      if (jobs.length === 1) jobs[0]?.reject(error);
-      else for (const job of jobs) await this.runBatch([job]);
+      const [first, ...others] = jobs;
+      if (others.length === 0) return () => first?.reject(error);
+      const settles: Settle[] = [];
+      for (const job of jobs) settles.push(await this.runBatch([job]));
+      return () => settles.forEach((settle) => settle());
     }
   }
 }
 
-async function settle({ work, resolve, reject }: Job): Promise<void> {
+/** Gives jobs their results. */
+type Settle = () => void;
+
+async function settled({ resolve, reject }: Job, work: () => Promise<unknown>): Promise<Settle> {
   try {
-    resolve(await work?.());
+    const result = await work();
+    return () => resolve(result);
   } catch (error) {
-    reject(error);
+    return () => reject(error);
   }
 }

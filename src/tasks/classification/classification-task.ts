@@ -171,6 +171,6 @@ function predictClasses<R extends ClassifiedText>(
 ): ClassPrediction<R>[] {
   return logitRows(name, outputs, examples.length, classes.length).map((row, i) => {
     const { record } = examples[i] as ClassifiedExample<R>;
-    return { record, predicted: indexOfMax(row), probabilities: softmax(row) };
+    return { record, predicted: indexOfMax(row), probabilities: [...softmax(row)] };
   });
 }

@@ -164,7 +164,7 @@ function noteOf(
 
 /** Softmax over the four choices. */
 function probabilities(examples: readonly VcrExample[], outputs: Record<string, RawTensor>): number[][] {
-  return logitRows('vcr', outputs, examples.length, CHOICES).map(softmax);
+  return logitRows('vcr', outputs, examples.length, CHOICES).map((row) => [...softmax(row)]);
 }
 
 /** Lines `{ annot_id, answers }` or `{ annot_id, rationales: { "<answer>": [...] } }`; `visualbert score vcr` joins them. */
