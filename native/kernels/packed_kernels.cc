@@ -118,6 +118,15 @@ struct AttentionKernel {
   float scale;
 };
 
+// The row splits [b + 1] of an input: example i has the rows splits[i] to splits[i + 1].
+const int32_t* row_splits(Call& call, int index, int64_t rows) {
+  const int64_t last = size_of(call.input(index)) - 1;
+  const int32_t* splits = call.integers(index, last + 1);
+  const bool ascend = std::adjacent_find(splits, splits + last + 1, std::greater_equal<int32_t>()) == splits + last + 1;
+  if (splits[0] != 0 || !ascend || splits[last] > rows) throw std::runtime_error("expected row splits that ascend from 0 to at most the number of rows");
+  return splits;
+}
+
 // queries [q, n d], keys and values [r, n d] of examples one after another, row_splits [b + 1] to [q, n d]. Example i has the rows row_splits[i] to
 // row_splits[i + 1]. Its queries are the same rows or, unless `asked` is 0, that many; rows of no example become 0.
 struct RaggedAttentionKernel {
@@ -127,10 +136,8 @@ struct RaggedAttentionKernel {
     if (TF_NumDims(input) != 2 || TF_NumDims(second) != 2 || size_of(last) < 2) throw std::runtime_error("expected heads [rows, n d] and row splits");
     const int64_t q = TF_Dim(input, 0), width = TF_Dim(input, 1), rows = TF_Dim(second, 0), b = size_of(last) - 1, d = width / heads;
     const float *queries = call.data(0, q * width), *keys = call.data(1, rows * width), *values = call.data(2, rows * width);
-    const int32_t* splits = call.integers(3, b + 1);
+    const int32_t* splits = row_splits(call, 3, rows);
     if (d * heads != width || q != (asked == 0 ? rows : b * asked)) throw std::runtime_error("the queries do not fit the heads and examples");
-    const bool ascend = std::adjacent_find(splits, splits + b + 1, std::greater_equal<int32_t>()) == splits + b + 1;
-    if (splits[0] != 0 || !ascend || splits[b] > rows) throw std::runtime_error("expected row splits that ascend from 0 to at most the number of rows");
     float* result = call.output(0, input);
     if (asked == 0) std::fill(result + splits[b] * width, result + rows * width, 0.0f);
     parallel_for(b * heads, 1, [&](int64_t from, int64_t to, int) {
@@ -142,6 +149,33 @@ struct RaggedAttentionKernel {
     });
   }
   int64_t heads, asked;
+  float scale;
+};
+
+// Attention without padding of one query for each example, before the products that make keys and values: queries [b, n d], x [r, h], matrices
+// [n d, h] packed as float32, the values' bias [n d], row_splits [b + 1] to [b, n d].
+struct FoldedAttentionKernel {
+  explicit FoldedAttentionKernel(Attributes a) : heads(a.integer("heads")), scale(a.number("scale")) {}
+  void run(Call& call) const {
+    TF_Tensor *input = call.input(0), *second = call.input(1), *last = call.input(5);
+    const PackedMatrix keys = packed_input(call, 2), values = packed_input(call, 3);
+    if (TF_NumDims(input) != 2 || TF_NumDims(second) != 2 || size_of(last) < 2) throw std::runtime_error("expected queries, rows and row splits");
+    const int64_t b = TF_Dim(input, 0), width = TF_Dim(input, 1), rows = TF_Dim(second, 0), h = TF_Dim(second, 1), d = width / heads;
+    for (const PackedMatrix* matrix : {&keys, &values}) {
+      if (matrix->packing != Packing::kFloat32 || matrix->rows != width || matrix->depth != h) throw std::runtime_error("the matrices do not fit");
+    }
+    if (d * heads != width || size_of(last) != b + 1) throw std::runtime_error("the queries do not fit the heads and examples");
+    const int32_t* splits = row_splits(call, 5, rows);
+    const float *queries = call.data(0, b * width), *x = call.data(1, rows * h), *bias = call.data(4, width);
+    float* result = call.output(0, input);
+    parallel_for(b * heads, 1, [&](int64_t from, int64_t to, int) {
+      for (int64_t i = from; i < to; ++i) {
+        const int64_t begin = splits[i / heads], count = splits[i / heads + 1] - begin, first = i % heads * d, at = i * d;
+        attend({queries + at, x + begin * h, keys, values, bias + first, result + at, first, count, d, scale});
+      }
+    });
+  }
+  int64_t heads;
   float scale;
 };
 
@@ -168,6 +202,12 @@ void register_packed_kernels() {
                                                {"y: float"},
                                                {"heads: int >= 1", "asked: int >= 0", "scale: float"},
                                                false});
+  define<FoldedAttentionKernel, shapes_first>(
+      {"VisualbertFoldedAttention",
+       {"queries: float", "x: float", "keys: uint8", "values: uint8", "values_bias: float", "row_splits: int32"},
+       {"y: float"},
+       {"heads: int >= 1", "scale: float"},
+       false});
 }
 
 }  // namespace visualbert

@@ -11,6 +11,7 @@
 #include "loops/packed_matrix.h"
 #include "loops/packed_tiles.h"
 #include "loops/scratch.h"
+#include "loops/vector_math.h"
 
 namespace visualbert {
 namespace {
@@ -19,10 +20,65 @@ namespace {
 void multiply_tile(const Tiles& tiles, int64_t rows, const float* x, int64_t stride, const float* panel, int64_t depth, float* sums) {
   std::fill(sums, sums + rows * kPanel, 0.0f);
   const Ahead cached{reinterpret_cast<const char*>(panel), 0};  // a null address would cost a page walk at each step
-  for (int64_t column = 0; column < kPanel; column += tiles.columns) tiles.tile[rows - 1](x, stride, panel + column, depth, sums + column, cached);
+  for (int64_t column = 0; column < kPanel; column += tiles.columns) tiles.tile[rows - 1](x, stride, panel + column, depth, sums + column, kPanel, cached);
+}
+
+// Calls work(row, values, count) for the parts of rows first..first + size of a packed float32 matrix that are side by side in a panel: value
+// (row + i, column) is values[column * 32 + i], i < count.
+template <typename Work>
+void each_part(const PackedMatrix& matrix, int64_t first, int64_t size, Work work) {
+  const float* panels = reinterpret_cast<const float*>(matrix.panels);
+  for (int64_t row = 0, count; row < size; row += count) {
+    const int64_t panel = (first + row) / kPanel, column = (first + row) % kPanel;
+    count = std::min(kPanel - column, size - row);
+    work(row, panels + panel * kPanel * matrix.depth + column, count);
+  }
+}
+
+// y [columns] = q W
+VISUALBERT_WIDE void multiply_rows(const PackedMatrix& matrix, int64_t first, int64_t size, const float* q, float* y) {
+  std::fill(y, y + matrix.depth, 0.0f);
+  each_part(matrix, first, size, [&](int64_t row, const float* values, int64_t count) {
+    const float* factors = q + row;
+    for (int64_t k = 0; k < matrix.depth; ++k, values += kPanel) y[k] += lane_sum(count, [=](int64_t i) { return factors[i] * values[i]; });
+  });
+}
+
+// y [rows] = W x + bias
+VISUALBERT_WIDE void multiply_columns(const PackedMatrix& matrix, int64_t first, int64_t size, const float* x, const float* bias, float* y) {
+  each_part(matrix, first, size, [&](int64_t row, const float* values, int64_t count) {
+    float sums[kPanel] = {};
+    for (int64_t k = 0; k < matrix.depth; ++k, values += kPanel) {
+      for (int64_t i = 0; i < count; ++i) sums[i] += x[k] * values[i];
+    }
+    for (int64_t i = 0; i < count; ++i) y[row + i] = sums[i] + bias[row + i];
+  });
+}
+
+// scores [rows] = X q
+VISUALBERT_WIDE void score_rows(const float* x, int64_t rows, int64_t width, const float* q, float* scores) {
+  for (int64_t row = 0; row < rows; ++row, x += width) scores[row] = lane_sum(width, [=](int64_t i) { return x[i] * q[i]; });
+}
+
+// y [width] = weights X
+VISUALBERT_WIDE void mix_rows(const float* x, int64_t rows, int64_t width, const float* weights, float* __restrict y) {
+  std::fill(y, y + width, 0.0f);
+  for (int64_t row = 0; row < rows; ++row, x += width) {
+    for (int64_t i = 0; i < width; ++i) y[i] += weights[row] * x[i];
+  }
 }
 
 }  // namespace
+
+void attend(const FoldedHead& head) {
+  const int64_t width = head.keys.depth;
+  float *folded = scratch<float>(0, static_cast<size_t>(width)), *scores = scratch<float>(1, static_cast<size_t>(head.key_count));
+  multiply_rows(head.keys, head.first, head.size, head.query, folded);
+  score_rows(head.x, head.key_count, width, folded, scores);
+  softmax_row(scores, nullptr, head.scale, scores, head.key_count);
+  mix_rows(head.x, head.key_count, width, scores, folded);
+  multiply_columns(head.values, head.first, head.size, folded, head.bias, head.result);
+}
 
 void attend(const Head& head) {
   const int64_t key_panels = (head.key_count + kPanel - 1) / kPanel, size_panels = (head.size + kPanel - 1) / kPanel;

@@ -69,11 +69,7 @@ void quantize_row(const float* x, int64_t count, uint8_t* y, float* scale, int32
   bytes_of(x, count, inverse, static_cast<float>(*zero), levels, y);
 }
 
-// A row of sums with its bias, into `width` values of y.
-VISUALBERT_WIDE void finish_float(const float* sums, const float* bias, float* y, int64_t width) {
-  for (int64_t c = 0; c < width; ++c) y[c] = sums[c] + bias[c];
-}
-
+// A row of sums of bytes, scaled and with its bias, into `width` values of y.
 VISUALBERT_WIDE void finish_bytes(const int32_t* sums, const int32_t* row_sums, int32_t zero, const float* scales, float scale, const float* bias,
                                   float* y, int64_t width) {
   for (int64_t c = 0; c < width; ++c) y[c] = static_cast<float>(sums[c] - zero * row_sums[c]) * (scale * scales[c]) + bias[c];
@@ -86,9 +82,10 @@ const Tiles& tiles_for(Packing packing) {
 // Adjacent rows of x and panels of the matrix.
 struct Block {
   int64_t first_row, rows, first_panel, panels;
-  float* sums;  // [panels, rows, 32]; int32 for bytes
+  float* sums;                   // [rows, panels, 32]; int32 for bytes
+  int64_t pitch;                 // of their rows
 
-  float* sums_of(int64_t panel, int64_t row) const { return sums + (panel * rows + row) * kPanel; }
+  float* sums_of(int64_t row, int64_t panel) const { return sums + row * pitch + panel * kPanel; }
 };
 
 // Rows of all blocks but the last: nearly equal ones that fill whole tiles.
@@ -105,7 +102,6 @@ const char* panel_from(const PackedMatrix& matrix, int64_t panel, int64_t begin)
 void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Block& block) {
   const Tiles& tiles = tiles_for(matrix.packing);
   const int64_t group = group_of(matrix.packing), longest = kSliceBytes / (kPanel * kColumnBytes) * group;
-  std::fill(block.sums, block.sums_of(block.panels, 0), 0.0f);
   for (int64_t begin = 0; begin < rows.stride(); begin += longest) {
     const int64_t depth = std::min(longest, rows.stride() - begin), steps = depth / group, bytes = steps * kPanel * kColumnBytes;
     for (int64_t panel = 0; panel < block.panels; ++panel) {
@@ -118,7 +114,7 @@ void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Blo
       for (int64_t column = 0; column < kPanel; column += tiles.columns) {
         each_block(block.rows, tiles.rows, [&](int64_t row, int64_t count) {
           tiles.tile[count - 1](rows.row(block.first_row + row) + begin * rows.value_bytes(), rows.stride(), slice + column * kColumnBytes, depth,
-                                block.sums_of(panel, row) + column, ahead);
+                                block.sums_of(row, panel) + column, block.pitch, ahead);
           ahead.next += share;
         });
       }
@@ -126,29 +122,26 @@ void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Blo
   }
 }
 
-// Scales the sums of a block, adds the bias, applies GELU, and copies the values to y.
-void finish(const Product& product, const Block& block) {
+// The results of a block: sums of floats begin with the bias.
+void compute(const Product& product, const Block& block) {
   const PackedMatrix& matrix = product.matrix;
-  for (int64_t panel = 0; panel < block.panels; ++panel) {
-    const int64_t first = (block.first_panel + panel) * kPanel, width = std::min(kPanel, matrix.rows - first);
-    const float* bias = product.bias + first;
-    for (int64_t row = 0; row < block.rows; ++row) {
-      float* sums = block.sums_of(panel, row);
-      if (matrix.packing == Packing::kInt8) {
-        const int64_t of_x = block.first_row + row;
-        finish_bytes(reinterpret_cast<const int32_t*>(sums), matrix.sums + first, product.rows.zero(of_x), matrix.scales + first,
-                     product.rows.scale(of_x), bias, sums, width);
-      } else {
-        finish_float(sums, bias, sums, width);
-      }
+  const int64_t first = block.first_panel * kPanel, width = std::min(block.panels * kPanel, matrix.rows - first);
+  const bool has_bytes = matrix.packing == Packing::kInt8;
+  for (int64_t row = 0; row < block.rows; ++row) {
+    float* sums = block.sums_of(row, 0);
+    if (has_bytes) std::fill_n(sums, block.panels * kPanel, 0.0f);
+    else std::copy_n(product.bias + first, width, sums);
+  }
+  sum_products(matrix, product.rows, block);
+  for (int64_t row = 0; row < block.rows; ++row) {
+    const int64_t of_x = block.first_row + row;
+    float *sums = block.sums_of(row, 0), *y = product.y + of_x * matrix.rows + first;
+    if (has_bytes) {
+      finish_bytes(reinterpret_cast<const int32_t*>(sums), matrix.sums + first, product.rows.zero(of_x), matrix.scales + first,
+                   product.rows.scale(of_x), product.bias + first, sums, width);
     }
-    if (product.with_gelu) gelu(block.sums_of(panel, 0), block.sums_of(panel, 0), block.rows * kPanel);
-    for (int64_t row = 0; row < block.rows; ++row) {
-      float* y = product.y + (block.first_row + row) * matrix.rows + first;
-      const float* sums = block.sums_of(panel, row);
-      if (width == kPanel) std::memcpy(y, sums, kPanel * sizeof *y);  // without a call
-      else std::copy_n(sums, width, y);
-    }
+    if (product.with_gelu) gelu(sums, sums, width);
+    if (sums != y) std::copy_n(sums, width, y);
   }
 }
 
@@ -193,15 +186,16 @@ void ProductRows::make(int64_t from, int64_t to) {
 int64_t Product::part_count() const { return block_count(rows.count(), rows_per_block(*this)) * matrix.count(); }
 
 void multiply(const Product& product, int64_t from, int64_t to) {
-  const int64_t rows = rows_per_block(product), panels = product.matrix.count();
-  float* sums = scratch<float>(3, static_cast<size_t>(kBlockPanels * rows * kPanel));
+  const PackedMatrix& matrix = product.matrix;
+  const int64_t most_rows = rows_per_block(product), all = matrix.count();
   while (from < to) {
-    const int64_t first_row = from / panels * rows, first_panel = from % panels;
-    const Block block{first_row, std::min(rows, product.rows.count() - first_row), first_panel,
-                      std::min({kBlockPanels, to - from, panels - first_panel}), sums};
-    sum_products(product.matrix, product.rows, block);
-    finish(product, block);
-    from += block.panels;
+    const int64_t row = from / all * most_rows, panel = from % all;
+    const int64_t rows = std::min(most_rows, product.rows.count() - row), panels = std::min({kBlockPanels, to - from, all - panel});
+    const bool are_whole = (panel + panels) * kPanel <= matrix.rows;
+    float* y = product.y + row * matrix.rows + panel * kPanel;
+    float* separate = are_whole ? nullptr : scratch<float>(3, static_cast<size_t>(most_rows * kBlockPanels * kPanel));
+    compute(product, {row, rows, panel, panels, are_whole ? y : separate, are_whole ? matrix.rows : panels * kPanel});
+    from += panels;
   }
 }
 

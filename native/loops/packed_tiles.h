@@ -18,8 +18,9 @@ struct Ahead {
   }
 };
 
-// Adds the products of rows of x, `stride` elements apart, with some columns of a panel to sums [rows, 32]. `depth` is a padded number of values.
-using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead);
+// Adds the products of rows of x, `stride` elements apart, with some columns of a panel to rows of sums, `pitch` sums apart. `depth` is a padded
+// number of values.
+using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, int64_t pitch, Ahead ahead);
 
 // Products with 1 to `rows` rows and `columns` of the 32 columns: the fastest functions for this processor.
 struct Tiles {

@@ -1,6 +1,6 @@
 // Fused operations of prediction: products with packed matrices include bias and GELU, attention is one operation.
 import { isSameShape } from '../../shapes.js';
-import { TF_ATTR, type OutputNumber } from '../load/addon.js';
+import { TF_ATTR, type OperationAttribute, type OutputNumber } from '../load/addon.js';
 import { Lazy } from './lazy.js';
 import { rowsInFile } from './table-in-file.js';
 import { type Node, type Origin, type PackedProduct, type Recorder, shapedOutput } from './node.js';
@@ -20,6 +20,7 @@ export function packingOf(precision: PredictionPrecision): Packing | null {
 export const PREDICTION_OPERATIONS: OperationTable = {
   VisualbertPackedProducts: { ownsResult: true },
   VisualbertAttention: { ownsResult: true },
+  VisualbertFoldedAttention: { ownsResult: true },
   VisualbertUnpack: { ownsResult: true },
   VisualbertReadFile: { ownsResult: true },
   VisualbertReadRows: { ownsResult: true },
@@ -85,10 +86,11 @@ export class Fusions {
   ) {}
 
   /** The node of the fused operation; null if nothing can be fused. Operations that it replaces are never run. */
-  match(type: string, inputs: readonly Node[]): Node | null {
+  match(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node | null {
     const [first, second] = inputs;
     const product = first?.product;
     if (type === 'Transpose') return this.attention(inputs);
+    if (type === 'VisualbertRaggedAttention') return this.foldedAttention(inputs, attributes);
     if (type === 'GatherV2') return rowsInFile(this.recording, inputs);
     if (product === undefined || product.withGelu) return null;
     if (type === 'VisualbertGelu') return this.products.node({ ...product, withGelu: true }, product);
@@ -122,6 +124,24 @@ export class Fusions {
     return this.recording.operation('VisualbertAttention', inputs, softmax.attributes).nodes[0] ?? null;
   }
 
+  /**
+   * Attention of one query for each example: the products that make keys and values, almost all of a last layer whose head reads one position,
+   * are left out. The operation reads matrices in float32.
+   */
+  private foldedAttention(
+    [queries, keys, values, rowSplits]: readonly Node[],
+    attributes: readonly OperationAttribute[],
+  ): Node | null {
+    const { precision } = this.recording;
+    const [asked, ...others] = ['asked', 'heads', 'scale'].map((name) => attributeOf(attributes, name));
+    const [k, v] = [keys?.product, values?.product];
+    if (precision !== 'fp32' || asked?.value !== 1 || k === undefined || v === undefined || k.x !== v.x) return null;
+    if (queries === undefined || rowSplits === undefined || v.bias === null || k.withGelu || v.withGelu) return null;
+    const inputs = [queries.full.value, k.x.full.value, k.packed, v.packed, v.bias.full.value, rowSplits.full.value];
+    const known = others.filter((attribute) => attribute !== undefined);
+    return this.recording.operation('VisualbertFoldedAttention', inputs, known).nodes[0] ?? null;
+  }
+
   /** Whether a permutation of axes swaps `[b, s, n, d]` and `[b, n, s, d]`. Equal small constants are one node. */
   private swapsHeads(order: Node | undefined): boolean {
     return order?.shape[0] === 4 && order === this.recording.constant(Int32Array.of(0, 2, 1, 3), [4], 'int32');
@@ -137,7 +157,9 @@ function originOf(node: Node | undefined, type: string): Origin | null {
 }
 
 function flags(origin: Origin | null): boolean[] {
-  return ['adj_x', 'adj_y'].map(
-    (name) => origin?.attributes.find((attribute) => attribute.name === name)?.value === true,
-  );
+  return ['adj_x', 'adj_y'].map((name) => attributeOf(origin?.attributes ?? [], name)?.value === true);
+}
+
+function attributeOf(attributes: readonly OperationAttribute[], name: string): OperationAttribute | undefined {
+  return attributes.find((attribute) => attribute.name === name);
 }

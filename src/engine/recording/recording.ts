@@ -58,7 +58,7 @@ export class Recording implements Recorder {
 
   /** A tfjs kernel's operation on nodes. @throws EngineError when TensorFlow rejects it, or a shape depends on data. */
   emit(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[], outputCount: number): Node[] {
-    const joined = this.fusions?.match(type, inputs) ?? null;
+    const joined = this.fusions?.match(type, inputs, attributes) ?? null;
     if (joined !== null) return [joined];
     const nodes = this.emitAlone(type, inputs, attributes, outputCount);
     return this.fusions?.marked(nodes, { type, inputs, attributes }) ?? nodes;
