@@ -3,7 +3,7 @@ import { RunningCalls } from '../calls/running-calls.js';
 import { ConfigError } from '../errors.js';
 import { requireKnown } from '../options.js';
 import type { RawTensor } from '../raw-tensor.js';
-import { bucketOf } from '../processing/batch.js';
+import { bucketOf, type PadOptions } from '../processing/batch.js';
 import { cutOutputs, filledInputs } from '../inference/fill-batch.js';
 import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
@@ -19,8 +19,8 @@ const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /** A pipeline's parts, and the stages of running examples through its model. */
 export interface PipelineAccess<T extends PipelineName> extends PipelineParts<T> {
-  /** Model inputs of examples with the same number of choices. */
-  collate(examples: readonly PipelineExample[]): CollatedBatch;
+  /** Model inputs of examples with the same number of choices. @param memory that no other batch uses until this one has run */
+  collate(examples: readonly PipelineExample[], memory?: Pick<PadOptions, 'zeros'>): CollatedBatch;
   /** Pads inputs of `count` examples to a recorded batch size; unchanged where nothing is recorded. */
   pad(inputs: Record<string, RawTensor>, count: number): { inputs: Record<string, RawTensor>; size: number };
   /** Returns each example with its row of the outputs. */
@@ -97,7 +97,7 @@ export function createPipeline<T extends PipelineName>(
     ): AsyncGenerator<Output> =>
       batchedResults(inputs, batchSize, {
         encode,
-        collate,
+        collate: (examples) => collate(examples),
         run: async (batch) => (await run(batch)).map((computed) => head.decode(computed, options)),
       });
     if (Array.isArray(given)) return calls.run(() => collected(stream(given as readonly Input[])));
@@ -130,7 +130,10 @@ export function createAccess<T extends PipelineName>(
   return {
     ...parts,
     pad,
-    collate: (examples) => ({ examples, inputs: collateExamples(examples, parts.processor, parts.head) }),
+    collate: (examples, memory) => ({
+      examples,
+      inputs: collateExamples(examples, parts.processor, parts.head, memory),
+    }),
     run: async ({ examples, inputs }) => {
       const padded = pad(inputs, examples.length);
       const outputs = cutOutputs(await forward.outputs(padded.inputs), padded.size, examples.length);

@@ -53,6 +53,8 @@ export interface PadOptions {
   longestText?: number;
   /** Exact text length instead of a bucket. */
   textLength?: number;
+  /** Returns that many zeros, which `visualEmbeds` are written over, such as memory of an earlier batch. Default: a new array. */
+  zeros?: (length: number) => Float32Array;
 }
 
 /**
@@ -67,7 +69,7 @@ export interface PadOptions {
  */
 export function padBatch(examples: readonly EncodedExample[], options: PadOptions): Record<string, RawTensor> {
   requireKinds('padBatch', { 'a list': { examples }, 'an object': { options } });
-  const { buckets, padId, longestText = Infinity } = options;
+  const { buckets, padId, longestText = Infinity, zeros = (length) => new Float32Array(length) } = options;
   const b = examples.length;
   const longest = Math.max(...examples.map(({ text }) => text.ids.length));
   const t = options.textLength ?? Math.max(longest, Math.min(bucketOf(longest, buckets.text), longestText));
@@ -92,7 +94,7 @@ export function padBatch(examples: readonly EncodedExample[], options: PadOption
   const [dim = 0] = dims;
   const counts = examples.map(({ regions }) => regions.reduce((sum, { count }) => sum + count, 0));
   const v = bucketOf(Math.max(...counts), buckets.regions);
-  const visualEmbeds = new Float32Array(b * v * dim);
+  const visualEmbeds = zeros(b * v * dim);
   const visualAttentionMask = new Int32Array(b * v);
   const visualTokenTypeIds = new Int32Array(b * v);
   examples.forEach(({ regions }, i) => {
