@@ -77,7 +77,7 @@ struct LayerNormKernel {
     const int64_t width = width_of(input), rows = size_of(input) / width;
     const float* residual = with_residual ? call.data(1, size_of(input)) : nullptr;
     const float *weight = call.data(with_residual ? 2 : 1, width), *bias = call.data(with_residual ? 3 : 2, width);
-    float *y = call.output(0, input), *total = with_residual ? call.output(1, input) : nullptr;
+    float *y = call.output(0, input), *total = with_residual ? call.output(1, input, 0) : nullptr;
     visit(input, [&](const auto* x) {
       parallel_for(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
         std::vector<float> row(with_residual ? 0 : static_cast<size_t>(width));
