@@ -18,9 +18,11 @@ namespace {
 
 // sums [rows, 32] = rows of x times a panel in the cache.
 void multiply_tile(const Tiles& tiles, int64_t rows, const float* x, int64_t stride, const float* panel, int64_t depth, float* sums) {
-  std::fill(sums, sums + rows * kPanel, 0.0f);
+  static const float zeros[kPanel] = {};
   const Ahead cached{reinterpret_cast<const char*>(panel), 0};  // a null address would cost a page walk at each step
-  for (int64_t column = 0; column < kPanel; column += tiles.columns) tiles.tile[rows - 1](x, stride, panel + column, depth, sums + column, kPanel, cached);
+  for (int64_t column = 0; column < kPanel; column += tiles.columns) {
+    tiles.tile[rows - 1](x, stride, panel + column, depth, {zeros, 0, sums + column, kPanel}, cached);
+  }
 }
 
 // Calls work(row, values, count) for the parts of rows first..first + size of a packed float32 matrix that are side by side in a panel: value

@@ -82,10 +82,11 @@ const Tiles& tiles_for(Packing packing) {
 // Adjacent rows of x and panels of the matrix.
 struct Block {
   int64_t first_row, rows, first_panel, panels;
-  float* sums;                   // [rows, panels, 32]; int32 for bytes
-  int64_t pitch;                 // of their rows
+  const float* begin;  // of all rows of the sums, [panels, 32]; int32 for bytes, as the sums
+  float* sums;         // [rows, panels, 32]
+  int64_t pitch;       // of their rows
 
-  float* sums_of(int64_t row, int64_t panel) const { return sums + row * pitch + panel * kPanel; }
+  float* sums_of(int64_t row) const { return sums + row * pitch; }
 };
 
 // Rows of all blocks but the last: nearly equal ones that fill whole tiles.
@@ -112,9 +113,12 @@ void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Blo
       const int64_t share = bytes / (kPanel / tiles.columns * block_count(block.rows, tiles.rows));
       Ahead ahead{next, share / steps};
       for (int64_t column = 0; column < kPanel; column += tiles.columns) {
+        const int64_t at = panel * kPanel + column;
         each_block(block.rows, tiles.rows, [&](int64_t row, int64_t count) {
+          float* to = block.sums_of(row) + at;
+          const Sums sums = begin == 0 ? Sums{block.begin + at, 0, to, block.pitch} : Sums{to, block.pitch, to, block.pitch};
           tiles.tile[count - 1](rows.row(block.first_row + row) + begin * rows.value_bytes(), rows.stride(), slice + column * kColumnBytes, depth,
-                                block.sums_of(row, panel) + column, block.pitch, ahead);
+                                sums, ahead);
           ahead.next += share;
         });
       }
@@ -122,21 +126,14 @@ void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Blo
   }
 }
 
-// The results of a block: sums of floats begin with the bias.
-void compute(const Product& product, const Block& block) {
+// Scales the sums of bytes and adds their bias, applies GELU, and copies what was computed elsewhere to y.
+void finish(const Product& product, const Block& block) {
   const PackedMatrix& matrix = product.matrix;
   const int64_t first = block.first_panel * kPanel, width = std::min(block.panels * kPanel, matrix.rows - first);
-  const bool has_bytes = matrix.packing == Packing::kInt8;
-  for (int64_t row = 0; row < block.rows; ++row) {
-    float* sums = block.sums_of(row, 0);
-    if (has_bytes) std::fill_n(sums, block.panels * kPanel, 0.0f);
-    else std::copy_n(product.bias + first, width, sums);
-  }
-  sum_products(matrix, product.rows, block);
   for (int64_t row = 0; row < block.rows; ++row) {
     const int64_t of_x = block.first_row + row;
-    float *sums = block.sums_of(row, 0), *y = product.y + of_x * matrix.rows + first;
-    if (has_bytes) {
+    float *sums = block.sums_of(row), *y = product.y + of_x * matrix.rows + first;
+    if (matrix.packing == Packing::kInt8) {
       finish_bytes(reinterpret_cast<const int32_t*>(sums), matrix.sums + first, product.rows.zero(of_x), matrix.scales + first,
                    product.rows.scale(of_x), product.bias + first, sums, width);
     }
@@ -186,15 +183,23 @@ void ProductRows::make(int64_t from, int64_t to) {
 int64_t Product::part_count() const { return block_count(rows.count(), rows_per_block(*this)) * matrix.count(); }
 
 void multiply(const Product& product, int64_t from, int64_t to) {
+  static const float zeros[kBlockPanels * kPanel] = {};
   const PackedMatrix& matrix = product.matrix;
   const int64_t most_rows = rows_per_block(product), all = matrix.count();
   while (from < to) {
-    const int64_t row = from / all * most_rows, panel = from % all;
+    const int64_t row = from / all * most_rows, panel = from % all, first = panel * kPanel;
     const int64_t rows = std::min(most_rows, product.rows.count() - row), panels = std::min({kBlockPanels, to - from, all - panel});
-    const bool are_whole = (panel + panels) * kPanel <= matrix.rows;
-    float* y = product.y + row * matrix.rows + panel * kPanel;
-    float* separate = are_whole ? nullptr : scratch<float>(3, static_cast<size_t>(most_rows * kBlockPanels * kPanel));
-    compute(product, {row, rows, panel, panels, are_whole ? y : separate, are_whole ? matrix.rows : panels * kPanel});
+    Block block{row, rows, panel, panels, product.bias + first, product.y + row * matrix.rows + first, matrix.rows};
+    if (first + panels * kPanel > matrix.rows) {  // beyond y and the bias
+      block.pitch = panels * kPanel;
+      float* bias = scratch<float>(3, static_cast<size_t>((most_rows + 1) * block.pitch));
+      std::fill(std::copy(product.bias + first, product.bias + matrix.rows, bias), bias + block.pitch, 0.0f);
+      block.begin = bias;
+      block.sums = bias + block.pitch;
+    }
+    if (matrix.packing == Packing::kInt8) block.begin = zeros;
+    sum_products(matrix, product.rows, block);
+    finish(product, block);
     from += panels;
   }
 }

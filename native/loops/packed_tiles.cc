@@ -40,33 +40,33 @@ VISUALBERT_INLINE void store(void* address, const Vector& value) {
   std::memcpy(address, &value, sizeof value);
 }
 
-// Sums of `Rows` rows by `Vectors` vectors of four-byte lanes, in rows `pitch` values apart in memory.
+// Sums of `Rows` rows by `Vectors` vectors of four-byte lanes.
 template <typename Vector, int Rows, int Vectors>
-VISUALBERT_INLINE void load_sums(const void* sums, int64_t pitch, Vector (&sum)[Rows][Vectors]) {
-  const int32_t* from = static_cast<const int32_t*>(sums);
+VISUALBERT_INLINE void load_sums(const Sums& sums, Vector (&sum)[Rows][Vectors]) {
+  const int32_t* from = static_cast<const int32_t*>(sums.from);
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) sum[i][j] = load<Vector>(from + i * pitch + j * int(sizeof(Vector) / 4));
+    for (int j = 0; j < Vectors; ++j) sum[i][j] = load<Vector>(from + i * sums.from_pitch + j * int(sizeof(Vector) / 4));
   }
 }
 template <typename Vector, int Rows, int Vectors>
-VISUALBERT_INLINE void store_sums(void* sums, int64_t pitch, const Vector (&sum)[Rows][Vectors]) {
-  int32_t* out = static_cast<int32_t*>(sums);
+VISUALBERT_INLINE void store_sums(const Sums& sums, const Vector (&sum)[Rows][Vectors]) {
+  int32_t* out = static_cast<int32_t*>(sums.to);
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) store(out + i * pitch + j * int(sizeof(Vector) / 4), sum[i][j]);
+    for (int j = 0; j < Vectors; ++j) store(out + i * sums.pitch + j * int(sizeof(Vector) / 4), sum[i][j]);
   }
 }
 
 template <int Bytes, int Rows, int Vectors>
-VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, int64_t pitch, Ahead ahead) {
+VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* panel, int64_t depth, const Sums& sums, Ahead ahead) {
   using V = typename Lanes<Bytes>::Floats;
   constexpr int kLanes = Lanes<Bytes>::kCount;
   const float *row = static_cast<const float*>(x), *b = static_cast<const float*>(panel);
   V sum[Rows][Vectors];
-  load_sums(sums, pitch, sum);
+  load_sums(sums, sum);
   for (int64_t k = 0; k < depth; ++k, b += kPanel) {
     ahead.fetch();
     V column[Vectors];
@@ -79,19 +79,19 @@ VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* pan
       for (int j = 0; j < Vectors; ++j) sum[i][j] += column[j] * value;
     }
   }
-  store_sums(sums, pitch, sum);
+  store_sums(sums, sum);
 }
 
 // A pair of bfloat16 values is one integer; each is the upper half of a float32.
 template <int Bytes, int Rows, int Vectors>
-VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, int64_t pitch, Ahead ahead) {
+VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* panel, int64_t depth, const Sums& sums, Ahead ahead) {
   using V = typename Lanes<Bytes>::Floats;
   using I = typename Lanes<Bytes>::Integers;
   constexpr int kLanes = Lanes<Bytes>::kCount;
   const float* row = static_cast<const float*>(x);
   const int32_t* b = static_cast<const int32_t*>(panel);
   V sum[Rows][Vectors];
-  load_sums(sums, pitch, sum);
+  load_sums(sums, sum);
   for (int64_t k = 0; k < depth; k += 2, b += kPanel) {
     ahead.fetch();
     V even[Vectors], odd[Vectors];
@@ -108,17 +108,17 @@ VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* 
       for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + even[j] * value[0] + odd[j] * value[1];
     }
   }
-  store_sums(sums, pitch, sum);
+  store_sums(sums, sum);
 }
 
 template <int Bytes, int Rows, int Vectors>
-VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, int64_t pitch, Ahead ahead) {
+VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* panel, int64_t depth, const Sums& sums, Ahead ahead) {
   using I = typename Lanes<Bytes>::Integers;
   constexpr int kLanes = Lanes<Bytes>::kCount;
   const uint8_t* row = static_cast<const uint8_t*>(x);
   const int32_t* b = static_cast<const int32_t*>(panel);
   I sum[Rows][Vectors];
-  load_sums(sums, pitch, sum);
+  load_sums(sums, sum);
   for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
     ahead.fetch();
 #pragma GCC unroll 16
@@ -132,7 +132,7 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
       }
     }
   }
-  store_sums(sums, pitch, sum);
+  store_sums(sums, sum);
 }
 
 // A processor generation: the function `tile` for 1 to kRows rows, compiled for it.
@@ -140,8 +140,8 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
   struct Name {                                                                                                      \
     static constexpr int kRows = Rows, kColumns = Vectors * Bytes / 4;                                               \
     template <int Count>                                                                                             \
-    Target static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, int64_t pitch, Ahead ahead) { \
-      Kind<Bytes, Count, Vectors>(x, stride, panel, depth, sums, pitch, ahead);                                              \
+    Target static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, const Sums& sums, Ahead ahead) { \
+      Kind<Bytes, Count, Vectors>(x, stride, panel, depth, sums, ahead);                                              \
     }                                                                                                                \
   };
 
@@ -162,12 +162,12 @@ VISUALBERT_GENERATION(Bfloat16Avx512, bfloat16_tile, 64, 2, 12, VISUALBERT_AVX51
 struct ByteAvx2 {
   static constexpr int kRows = 6, kColumns = 16;
   template <int Count>
-  VISUALBERT_AVX2 static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, int64_t pitch, Ahead ahead) {
+  VISUALBERT_AVX2 static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, const Sums& sums, Ahead ahead) {
     const uint8_t* row = static_cast<const uint8_t*>(x);
     const __m256i* b = static_cast<const __m256i*>(panel);
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i sum[Count][2];
-    load_sums(sums, pitch, sum);
+    load_sums(sums, sum);
     for (int64_t k = 0; k < depth; k += 4, b += kPanel / 8) {
       ahead.fetch();
 #pragma GCC unroll 8
@@ -185,7 +185,7 @@ struct ByteAvx2 {
         }
       }
     }
-    store_sums(sums, pitch, sum);
+    store_sums(sums, sum);
   }
 };
 
@@ -193,10 +193,10 @@ struct Bfloat16Native {
   static constexpr int kRows = 14, kColumns = 32;
   template <int Count>
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))) static void tile(const void* x, int64_t stride, const void* panel,
-                                                                                   int64_t depth, void* sums, int64_t pitch, Ahead ahead) {
+                                                                                   int64_t depth, const Sums& sums, Ahead ahead) {
     const uint16_t *row = static_cast<const uint16_t*>(x), *b = static_cast<const uint16_t*>(panel);
     __m512 sum[Count][2];
-    load_sums(sums, pitch, sum);
+    load_sums(sums, sum);
     for (int64_t k = 0; k < depth; k += 2, b += 2 * kPanel) {
       ahead.fetch();
       const __m512bh left = (__m512bh)_mm512_loadu_si512(b), right = (__m512bh)_mm512_loadu_si512(b + kPanel);
@@ -209,7 +209,7 @@ struct Bfloat16Native {
         sum[i][1] = _mm512_dpbf16_ps(sum[i][1], value, right);
       }
     }
-    store_sums(sums, pitch, sum);
+    store_sums(sums, sum);
   }
 };
 
@@ -217,10 +217,10 @@ struct ByteVnni {
   static constexpr int kRows = 14, kColumns = 32;
   template <int Count>
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) static void tile(const void* x, int64_t stride, const void* panel,
-                                                                                   int64_t depth, void* sums, int64_t pitch, Ahead ahead) {
+                                                                                   int64_t depth, const Sums& sums, Ahead ahead) {
     const uint8_t *row = static_cast<const uint8_t*>(x), *b = static_cast<const uint8_t*>(panel);
     __m512i sum[Count][2];
-    load_sums(sums, pitch, sum);
+    load_sums(sums, sum);
     for (int64_t k = 0; k < depth; k += 4, b += 4 * kPanel) {
       ahead.fetch();
       const __m512i left = _mm512_loadu_si512(b), right = _mm512_loadu_si512(b + 2 * kPanel);
@@ -233,7 +233,7 @@ struct ByteVnni {
         sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], value, right);
       }
     }
-    store_sums(sums, pitch, sum);
+    store_sums(sums, sum);
   }
 };
 

@@ -18,9 +18,16 @@ struct Ahead {
   }
 };
 
-// Adds the products of rows of x, `stride` elements apart, with some columns of a panel to rows of sums, `pitch` sums apart. `depth` is a padded
-// number of values.
-using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, int64_t pitch, Ahead ahead);
+// What rows of sums begin with, and where they are written. A pitch is the number of sums from one row to the next; 0: all begin with the same.
+struct Sums {
+  const void* from;
+  int64_t from_pitch;
+  void* to;
+  int64_t pitch;
+};
+
+// Adds the products of rows of x, `stride` elements apart, with some columns of a panel to sums. `depth` is a padded number of values.
+using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, const Sums& sums, Ahead ahead);
 
 // Products with 1 to `rows` rows and `columns` of the 32 columns: the fastest functions for this processor.
 struct Tiles {
