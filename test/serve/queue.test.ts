@@ -53,6 +53,20 @@ describe('the queue before the model', () => {
     await queue.close();
   });
 
+  test('starts the next batch before it gives the results of one', async () => {
+    const events: string[] = [];
+    const run = async (examples: readonly PipelineExample[]): Promise<ExampleOutputs[]> => {
+      events.push(`run ${examples.map(({ labels }) => labels[0]).join(' ')}`);
+      await turn();
+      return examples.map((one, row) => ({ example: one, outputs: {}, row, textLength: 1 }));
+    };
+    const queue = new ModelQueue(run, { batchSize: 2, waiting: 8, seconds: 30 });
+    const asked = ['a', 'b', 'c', 'd', 'e'].map((name) => queue.example(example(name)).then(() => events.push(name)));
+    await Promise.all(asked);
+    expect(events).toEqual(['run a b', 'run c d', 'a', 'b', 'run e', 'c', 'd', 'e']);
+    await queue.close();
+  });
+
   test('puts examples with as many choices together, and runs other work alone in its turn', async () => {
     const { queue, batches, release } = queueOf();
     const running = [

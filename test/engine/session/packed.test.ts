@@ -8,7 +8,7 @@ import { compile } from '../../../src/engine/session/compile.js';
 import type { StateOptions } from '../../../src/engine/session/contract.js';
 import { createState, type SessionState } from '../../../src/engine/session/state.js';
 import { activationFunction } from '../../../src/layers/activations.js';
-import { attend, attentionBias, limitRows } from '../../../src/layers/attention.js';
+import { attend, attendRagged, attentionBias, limitRows } from '../../../src/layers/attention.js';
 import { linear } from '../../../src/layers/linear.js';
 import type { FloatsInFile, RawTensor, Tensors } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
@@ -180,6 +180,62 @@ describe('packed matrices', () => {
       tf.dispose([...variables.values()]);
     },
   );
+
+  // Heads of 15 rows, so that some lie in two panels; in bf16 keys and values are products, rounded to 2^-9.
+  test.each([
+    ['fp32', 2e-6],
+    ['bf16', 0.02],
+  ] as const)('attend with one query for each example in %s as each example alone', async (precision, tolerance) => {
+    if (!hasEngine) return;
+    const [n, width, splits] = [3, 45, [0, 4, 5, 11]];
+    const values = ['keys', 'values'].map((name, i) => ({
+      ...{ name, weight: waves([width, 19], 0.7 + i), bias: waves([width], 1.3 + i) },
+    }));
+    const variables = new Map(
+      values.flatMap(({ name, weight, bias }) => [
+        [`${name}.weight`, tf.variable(tensorOf(weight))] as const,
+        [`${name}.bias`, tf.variable(tensorOf(bias))] as const,
+      ]),
+    );
+    const readOnly = { matrices: (name: string) => name.endsWith('weight'), precision, packs: true };
+    const state = await createState(variables, { readOnly });
+    const of = (name: string): { weight: tf.Variable; bias: tf.Variable } => ({
+      weight: variables.get(`${name}.weight`) as tf.Variable,
+      bias: variables.get(`${name}.bias`) as tf.Variable,
+    });
+    const run = compile(
+      ({ queries, x, rowSplits }) => {
+        const limited = limitRows(x as tf.Tensor, rowSplits as tf.Tensor);
+        const [keys, own] = [linear(limited, of('keys')), linear(limited, of('values'))];
+        return { y: attendRagged(queries as tf.Tensor, keys, own, { n, rowSplits: rowSplits as tf.Tensor, asked: 1 }) };
+      },
+      { state, precision },
+    );
+    const [queries, x] = [waves([3, width], 0.9), waves([13, 19], 0.37)];
+    const rowSplits = (rows: number[]): RawTensor => ({
+      ...{ dtype: 'int32' as const, shape: [rows.length], data: Int32Array.from(rows) },
+    });
+    const { y } = await run({ queries, x, rowSplits: rowSplits(splits) });
+    const expected = tf.tidy(() => {
+      const [keys, own] = values.map(({ weight, bias }) =>
+        linear(tensorOf(x), { weight: tensorOf(weight), bias: tensorOf(bias) }),
+      ) as [tf.Tensor, tf.Tensor];
+      const args = { b: 1, n, bias: null, headMask: null, dropout: { rate: 0, salt: 1 } };
+      const joined = [0, 1, 2].map((i) => {
+        const [from = 0, to = 0] = splits.slice(i);
+        const rows = [keys, own].map((all) => tf.slice(all, [from, 0], [to - from, -1])) as [tf.Tensor, tf.Tensor];
+        const context = { training: false, dropoutKey: null };
+        return attend(tf.slice(tensorOf(queries), [i, 0], [1, -1]), ...rows, { ...args, context }).joined;
+      });
+      return tf.concat(joined).dataSync();
+    });
+    expect(largestDifference(y?.data ?? [], expected)).toBeLessThan(tolerance);
+    await expect(run({ queries, x, rowSplits: rowSplits([0, 4, 5, 14]) })).rejects.toThrow(/row splits|a limit/);
+    await expect(run({ queries, x, rowSplits: rowSplits([0, 5, 4, 11]) })).rejects.toThrow(/row splits that ascend/);
+    await expect(run({ queries, x, rowSplits: rowSplits([0, 4, 11]) })).rejects.toThrow(/the queries do not fit/);
+    await state.dispose();
+    tf.dispose([...variables.values()]);
+  });
 
   test('multiply in int8 with one scale for each output and each row', async () => {
     if (!hasEngine) return;
