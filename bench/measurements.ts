@@ -155,6 +155,9 @@ export const OTHER_MEASUREMENTS = [
   'distributed',
 ] as const;
 
+/** Labels of PyTorch's participants. */
+export const PYTORCH: readonly string[] = [EAGER.label, COMPILE.label];
+
 /** Participants that can be left out. */
 export const OTHERS: readonly string[] = [EAGER, COMPILE, ONNX, OPENVINO].map(({ label }) => label);
 

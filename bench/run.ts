@@ -9,7 +9,7 @@ import { measureDistributed } from './distributed/measure.js';
 import { measureEpoch } from './training/epoch.js';
 import { isReached, markdownTable, type Row } from './report/rows.js';
 import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
-import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, STEP_MEASUREMENTS } from './measurements.js';
+import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, PYTORCH, STEP_MEASUREMENTS } from './measurements.js';
 import { multipliesBfloat16 } from './machine/processor.js';
 import { requirePython } from './subjects/python-env.js';
 import { measureServe } from './serve/measure.js';
@@ -117,15 +117,17 @@ if (wanted.has('agreement')) {
     (await inOrder(kinds, (compiled) => measureAgreement(compiled, { ...stepOptions, batch: 8 }))).flat(),
   );
 }
-const precisions = flags.device === 'gpu' || multipliesBfloat16() ? (['fp32', 'bf16'] as const) : (['fp32'] as const);
-const computed: readonly string[] = flags.device === 'gpu' ? precisions : [...precisions, 'int8'];
-if (precisions.length === 1)
-  log('left out: bf16, for which PyTorch takes minutes per step on processors without AVX-512');
+const lacksBfloat16 = flags.device === 'cpu' && !multipliesBfloat16();
+const precisions = lacksBfloat16 ? (['fp32'] as const) : (['fp32', 'bf16'] as const);
+if (lacksBfloat16) log('left out: PyTorch in bf16, which takes minutes per step on processors without AVX-512');
 for (const measurement of STEP_MEASUREMENTS) {
-  if (!wanted.has(measurement.name) || !computed.includes(measurement.precision)) continue;
-  for (const batch of batches) {
-    await measure(`${measurement.title}, batch ${batch}`, () => measureSteps(measurement, { ...stepOptions, batch }));
-  }
+  const { name, title, precision, participants } = measurement;
+  const slow = lacksBfloat16 && precision === 'bf16' ? PYTORCH : [];
+  const isAlone = participants.every(({ label, engine }) => engine === 'tfjs' || slow.includes(label));
+  if (!wanted.has(name) || isAlone || (flags.device === 'gpu' && precision === 'int8')) continue;
+  const without = [...flags.without, ...slow];
+  for (const batch of batches)
+    await measure(`${title}, batch ${batch}`, () => measureSteps(measurement, { ...stepOptions, without, batch }));
 }
 const fileOptions = { python, rounds, threads, log };
 if (wanted.has('load')) await measure('loading', () => measureLoad(fileOptions));
