@@ -100,11 +100,21 @@ const char* panel_from(const PackedMatrix& matrix, int64_t panel, int64_t begin)
   return reinterpret_cast<const char*>(matrix.panels + panel * matrix.panel_bytes()) + begin / group_of(matrix.packing) * kPanel * kColumnBytes;
 }
 
+// A slice of a bfloat16 panel as float32, [depth, 32].
+VISUALBERT_WIDE void widen_slice(const uint16_t* slice, int64_t depth, float* wide) {
+  for (int64_t k = 0; k < depth; k += 2, slice += 2 * kPanel, wide += 2 * kPanel) {
+    for (int64_t c = 0; c < kPanel; ++c) wide[c] = widened(slice[2 * c]);
+    for (int64_t c = 0; c < kPanel; ++c) wide[kPanel + c] = widened(slice[2 * c + 1]);
+  }
+}
+
 void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Block& block) {
   const Tiles& tiles = tiles_for(matrix.packing);
-  const int64_t group = group_of(matrix.packing), longest = kSliceBytes / (kPanel * kColumnBytes) * group;
+  const int64_t group = group_of(matrix.packing);
+  const bool widens = matrix.packing == Packing::kBfloat16 && !multiplies_bfloat16();
+  const int64_t in_step = widens ? 1 : group, longest = kSliceBytes / (kPanel * kColumnBytes) * in_step;
   for (int64_t begin = 0; begin < rows.stride(); begin += longest) {
-    const int64_t depth = std::min(longest, rows.stride() - begin), steps = depth / group, bytes = steps * kPanel * kColumnBytes;
+    const int64_t depth = std::min(longest, rows.stride() - begin), steps = depth / in_step, bytes = depth / group * kPanel * kColumnBytes;
     for (int64_t panel = 0; panel < block.panels; ++panel) {
       const bool is_last = panel + 1 == block.panels;
       const char* slice = panel_from(matrix, block.first_panel + panel, begin);
@@ -112,6 +122,11 @@ void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Blo
       // Each tile fetches a share of the next slice: with few rows, weights come from memory as fast as they are computed with.
       const int64_t share = bytes / (kPanel / tiles.columns * block_count(block.rows, tiles.rows));
       Ahead ahead{next, share / steps};
+      if (widens) {
+        float* wide = scratch<float>(2, static_cast<size_t>(depth * kPanel));
+        widen_slice(reinterpret_cast<const uint16_t*>(slice), depth, wide);
+        slice = reinterpret_cast<const char*>(wide);
+      }
       for (int64_t column = 0; column < kPanel; column += tiles.columns) {
         const int64_t at = panel * kPanel + column;
         each_block(block.rows, tiles.rows, [&](int64_t row, int64_t count) {

@@ -82,35 +82,6 @@ VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* pan
   store_sums(sums, sum);
 }
 
-// A pair of bfloat16 values is one integer; each is the upper half of a float32.
-template <int Bytes, int Rows, int Vectors>
-VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* panel, int64_t depth, const Sums& sums, Ahead ahead) {
-  using V = typename Lanes<Bytes>::Floats;
-  using I = typename Lanes<Bytes>::Integers;
-  constexpr int kLanes = Lanes<Bytes>::kCount;
-  const float* row = static_cast<const float*>(x);
-  const int32_t* b = static_cast<const int32_t*>(panel);
-  V sum[Rows][Vectors];
-  load_sums(sums, sum);
-  for (int64_t k = 0; k < depth; k += 2, b += kPanel) {
-    ahead.fetch();
-    V even[Vectors], odd[Vectors];
-#pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) {
-      const I pairs = load<I>(b + j * kLanes);
-      even[j] = (V)(pairs << 16);
-      odd[j] = (V)(pairs & static_cast<int32_t>(0xffff0000u));
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-      const float* value = row + i * stride + k;
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + even[j] * value[0] + odd[j] * value[1];
-    }
-  }
-  store_sums(sums, sum);
-}
-
 template <int Bytes, int Rows, int Vectors>
 VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* panel, int64_t depth, const Sums& sums, Ahead ahead) {
   using I = typename Lanes<Bytes>::Integers;
@@ -147,16 +118,13 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
 
 // 16-byte registers, which every processor has.
 VISUALBERT_GENERATION(FloatBase, float_tile, 16, 2, 4, )
-VISUALBERT_GENERATION(Bfloat16Base, bfloat16_tile, 16, 2, 4, )
 VISUALBERT_GENERATION(ByteBase, byte_tile, 16, 2, 4, )
 
 #if VISUALBERT_X86
 #define VISUALBERT_AVX2 __attribute__((target("avx2,fma")))
 #define VISUALBERT_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 VISUALBERT_GENERATION(FloatAvx2, float_tile, 32, 2, 6, VISUALBERT_AVX2)
-VISUALBERT_GENERATION(Bfloat16Avx2, bfloat16_tile, 32, 1, 6, VISUALBERT_AVX2)
 VISUALBERT_GENERATION(FloatAvx512, float_tile, 64, 2, 14, VISUALBERT_AVX512)
-VISUALBERT_GENERATION(Bfloat16Avx512, bfloat16_tile, 64, 2, 12, VISUALBERT_AVX512)
 
 // Two products are added in 16 bits, which hold them for x up to 127.
 struct ByteAvx2 {
@@ -262,10 +230,8 @@ Tiles choose_float() {
 Tiles choose_bfloat16() {
 #if VISUALBERT_X86
   if (multiplies_bfloat16()) return tiles<Bfloat16Native>();
-  if (has_avx512()) return tiles<Bfloat16Avx512>();
-  if (has_avx2()) return tiles<Bfloat16Avx2>();
 #endif
-  return tiles<Bfloat16Base>();
+  return choose_float();
 }
 
 Tiles choose_byte() {

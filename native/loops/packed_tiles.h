@@ -49,7 +49,7 @@ void each_block(int64_t rows, int64_t most, Work work) {
 
 // x float32, panel float32, sums float32.
 const Tiles& float_tiles();
-// x bfloat16 where `multiplies_bfloat16`, else float32; panel bfloat16, sums float32.
+// x and panel bfloat16 where `multiplies_bfloat16`, else float32; sums float32.
 const Tiles& bfloat16_tiles();
 bool multiplies_bfloat16();
 // x uint8 up to `largest_byte`, panel int8, sums int32.
