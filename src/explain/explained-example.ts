@@ -3,8 +3,7 @@ import { ConfigError } from '../errors.js';
 import type { PipelineInput, PipelineName } from '../pipelines/contract.js';
 import type { CollatedBatch, PipelineAccess } from '../pipelines/create.js';
 import { type PipelineExample, regionCount, type Sequence } from '../pipelines/example.js';
-import { type ExampleOutputs, type HeadScores, ranked, scoresOf } from '../pipelines/head.js';
-import { softmax } from '../scores.js';
+import { type ExampleOutputs, type HeadScores, probabilitiesOf, ranked } from '../pipelines/head.js';
 import type { ExplainedAnswer } from './contract.js';
 import { type Word, wordsOf } from './words.js';
 
@@ -65,7 +64,7 @@ export function answersOf({ scores, example, computed, asked }: AnsweredExample,
 /** Chooses the answer to explain; default the most likely one. @throws ConfigError for an answer that the model does not have */
 export function explainedExample(answered: AnsweredExample, answer?: string | number): ExplainedExample {
   const { access, scores, example, computed, asked } = answered;
-  const probabilities = softmax(scoresOf(scores, computed, asked));
+  const probabilities = probabilitiesOf(scores, computed, asked);
   const index =
     answer === undefined
       ? (answersOf(answered, 1)[0]?.index ?? 0)

@@ -1,4 +1,5 @@
 // The head of a pipeline: the part of a task, from inputs to results, that is not shared.
+import { DataError } from '../errors.js';
 import type { VisualBertConfig } from '../config/config.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import type { ModelClass } from '../models/contract.js';
@@ -74,14 +75,24 @@ export function scoresOf(scores: HeadScores, { outputs, row, example }: ExampleO
   return data.subarray(offset, offset + count);
 }
 
-/** The most likely classes with their probabilities, best first. @throws ConfigError for a `topK` below 1 */
+/** The probabilities of question `asked`. @throws DataError where the model computed no numbers */
+export function probabilitiesOf(scores: HeadScores, computed: ExampleOutputs, asked = 0): Float64Array {
+  const probabilities = softmax(scoresOf(scores, computed, asked));
+  if (probabilities.every(Number.isFinite)) return probabilities;
+  throw new DataError(
+    'regions: expected features of the size that detectors write, received some with which the model overflows float32, so that it gives no scores; ' +
+      'extract the image again',
+  );
+}
+
+/** The most likely classes with their probabilities, best first. @throws ConfigError for a `topK` below 1, DataError as `probabilitiesOf` */
 export function ranked(
   scores: HeadScores,
   computed: ExampleOutputs,
   topK: number,
   asked = 0,
 ): { index: number; score: number }[] {
-  return bestClasses(softmax(scoresOf(scores, computed, asked)), topK, scores.excluded);
+  return bestClasses(probabilitiesOf(scores, computed, asked), topK, scores.excluded);
 }
 
 /** All scores of a row, for heads with one question per example. */

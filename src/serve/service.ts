@@ -62,7 +62,7 @@ export class ModelService<T extends ServedName> {
     const { head } = this.access;
     const example = await this.encode(body, await this.regionsOf(regions));
     const result = await this.queue.example(example, signal);
-    return this.task.answerOf(head.decode(result, callOptions<T>(topK)));
+    return withInputErrors(async () => this.task.answerOf(head.decode(result, callOptions<T>(topK))));
   }
 
   /** @throws RequestError saying what was expected */

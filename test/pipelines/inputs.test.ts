@@ -109,6 +109,11 @@ describe('a pipeline refuses', () => {
       { question: 'a', regions: { source: { read: async () => null }, image: '1' } },
       'visualEmbeds: expected region features',
     ],
+    [
+      'finite features whose products are not',
+      { question: 'a', regions: { ...regions, features: new Float32Array(3 * DIM).fill(3e38) } },
+      'with which the model overflows float32, so that it gives no scores',
+    ],
   ])('%s', async (_, input, message) => {
     await expect(untyped(ask)(input)).rejects.toThrow(message);
   });

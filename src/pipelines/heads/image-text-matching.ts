@@ -1,7 +1,7 @@
 // Whether a text and an image belong together.
 import { VisualBertForPreTraining } from '../../models/pre-training.js';
-import { IGNORED_LABEL, softmax } from '../../scores.js';
-import { type HeadScores, type PipelineDefinition, scoresOf, wholeRow } from '../head.js';
+import { IGNORED_LABEL } from '../../scores.js';
+import { type HeadScores, type PipelineDefinition, probabilitiesOf, wholeRow } from '../head.js';
 import { requireOneImage } from '../regions.js';
 
 /** By class: 1 is a match in the authors' code; transformers' documentation has it the other way round. */
@@ -31,7 +31,7 @@ export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {
         return { sequences: [{ text, regions: images, asked: [] }], labels: [] };
       },
       decode: (computed) => {
-        const [, score = 0] = softmax(scoresOf(scores, computed));
+        const [, score = 0] = probabilitiesOf(scores, computed);
         return { score, matches: score >= 0.5 };
       },
     };
