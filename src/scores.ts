@@ -17,7 +17,7 @@ export const IGNORED_LABEL = -100;
 
 /** `exp(x_i) / sum_j exp(x_j)`, relative to the largest score, so that nothing overflows. */
 export function softmax(scores: ArrayLike<number>): Float64Array {
-  const powers = Float64Array.from(scores); // numbers of its own would be most of what a server leaves to be collected
+  const powers = Float64Array.from(scores); // typed, since lists of numbers were most of a server's garbage
   let [highest, sum] = [-Infinity, 0];
   for (const score of powers) if (score > highest) highest = score;
   for (let i = 0; i < powers.length; i++) sum += powers[i] = Math.exp((powers[i] as number) - highest);

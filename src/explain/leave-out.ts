@@ -1,8 +1,7 @@
 // Measures how far the probability of an answer falls when the model does not see a word or a region.
 import { lengthBatches } from '../pipelines/batching.js';
 import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
-import { scoresOf } from '../pipelines/head.js';
-import { softmax } from '../scores.js';
+import { probabilitiesOf } from '../pipelines/head.js';
 import type { ExplainedExample } from './explained-example.js';
 import { withoutPositions } from './words.js';
 
@@ -55,7 +54,7 @@ export async function probabilitiesWithout(study: ExplainedExample, removals: re
   for (const indices of lengthBatches(examples.map(sizeOfExample), BATCH_SIZE)) {
     const computed = await access.run(access.collate(indices.map((index) => examples[index] as PipelineExample)));
     computed.forEach((one, i) => {
-      probabilities[indices[i] as number] = softmax(scoresOf(scores, one))[answer.index] as number;
+      probabilities[indices[i] as number] = probabilitiesOf(scores, one)[answer.index] as number;
     });
   }
   return probabilities;

@@ -97,7 +97,7 @@ export function createPipeline<T extends PipelineName>(
     ): AsyncGenerator<Output> =>
       batchedResults(inputs, batchSize, {
         encode,
-        collate: (examples) => collate(examples),
+        collate,
         run: async (batch) => (await run(batch)).map((computed) => head.decode(computed, options)),
       });
     if (Array.isArray(given)) return calls.run(() => collected(stream(given as readonly Input[])));

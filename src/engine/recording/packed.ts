@@ -133,13 +133,19 @@ export class Fusions {
     attributes: readonly OperationAttribute[],
   ): Node | null {
     const { precision } = this.recording;
-    const [asked, ...others] = ['asked', 'heads', 'scale'].map((name) => attributeOf(attributes, name));
     const [k, v] = [keys?.product, values?.product];
-    if (precision !== 'fp32' || asked?.value !== 1 || k === undefined || v === undefined || k.x !== v.x) return null;
+    if (
+      precision !== 'fp32' ||
+      attributeOf(attributes, 'asked')?.value !== 1 ||
+      k === undefined ||
+      v === undefined ||
+      k.x !== v.x
+    )
+      return null;
     if (queries === undefined || rowSplits === undefined || v.bias === null || k.withGelu || v.withGelu) return null;
     const inputs = [queries.full.value, k.x.full.value, k.packed, v.packed, v.bias.full.value, rowSplits.full.value];
-    const known = others.filter((attribute) => attribute !== undefined);
-    return this.recording.operation('VisualbertFoldedAttention', inputs, known).nodes[0] ?? null;
+    const others = attributes.filter(({ name }) => name !== 'asked');
+    return this.recording.operation('VisualbertFoldedAttention', inputs, others).nodes[0] ?? null;
   }
 
   /** Whether a permutation of axes swaps `[b, s, n, d]` and `[b, n, s, d]`. Equal small constants are one node. */
