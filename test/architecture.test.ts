@@ -113,7 +113,7 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/vcr',
   ],
   pipelines: ['calls', 'config', 'features', 'inference', 'models', 'models/pretrained', 'platform', 'processing'],
-  explain: ['config', 'evaluation', 'features', 'html', 'inference', 'pipelines', 'platform', 'random'],
+  explain: ['config', 'evaluation', 'features', 'html', 'inference', 'pipelines', 'platform', 'processing', 'random'],
   runs: [
     'checkpoint',
     'config',

@@ -3,6 +3,7 @@ import type { PipelineName } from '../pipelines/contract.js';
 import type { PipelineAccess } from '../pipelines/create.js';
 import { type PipelineExample, regionCount, type Sequence } from '../pipelines/example.js';
 import { type HeadScores, ranked } from '../pipelines/head.js';
+import { DEFAULT_BUCKETS } from '../processing/batch.js';
 import { permutation } from '../random/values.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { rowsOf, sharesOf, traceBatch } from './attributions.js';
@@ -32,7 +33,7 @@ export async function rankParts(
   examples: readonly PipelineExample[],
   { numbers, seed }: { numbers: readonly number[]; seed: number },
 ): Promise<RankedParts[]> {
-  const batch = access.collate(examples);
+  const batch = access.collate(examples, { buckets: DEFAULT_BUCKETS }); // traces compute padding
   const computed = await access.run(batch);
   const { shape } = computed[0]?.outputs[scores.output] as RawTensor;
   const answers = computed.map((one) => ranked(scores, one, 1)[0]?.index ?? 0);

@@ -14,7 +14,7 @@ import type { Runner } from './runner.js';
 export async function createCompiledRunner(
   parameters: ReadonlyMap<string, tf.Variable>,
   precision: PredictionPrecision,
-  options: Pick<StateOptions, 'readOnly' | 'values' | 'server'> = {},
+  options: Pick<StateOptions, 'readOnly' | 'values' | 'server' | 'maxSignatures'> = {},
 ): Promise<Runner> {
   const state = await createState(parameters, options).catch((error: unknown) => {
     if (error instanceof ConfigError) throw error; // invalid for an eager runner too

@@ -12,6 +12,8 @@ import type { RunFunction, Runner, TensorFunction } from './runner.js';
 /** Holds the model's parameters until `dispose`. */
 export interface ForwardPass {
   readonly compiled: boolean;
+  /** Whether the encoder computes no padding for inputs of these names, so that longer padding costs little. */
+  leavesOutPadding(inputs: Readonly<Record<string, unknown>>): boolean;
   /** Outputs by name; lists under flat names, such as `attentions.0`. */
   outputs(inputs: InputValues): Promise<RawTensors>;
   /** Prepares another function of the same parameters, such as one with gradients; keep what it returns, since each call records anew. @param name for profiles and errors */
@@ -33,13 +35,15 @@ export function forwardPassOver(model: RunnableModel, runner: Runner): ForwardPa
       return flattenOutputs(model.compute(inputs, context));
     }, 'forward'),
   );
+  const leavesOut = (inputs: Readonly<Record<string, unknown>>, flags: OutputFlags): boolean =>
+    runner.canLeaveOutPadding && model.canLeaveOutPadding?.(inputs, flags) === true;
   return {
     compiled: runner.compiled,
+    leavesOutPadding: (inputs) => leavesOut(inputs, {}),
     outputs: async (inputs) => {
       const { arrays } = model.prepareArrays(await readInputs(inputs)); // before the flags, since it reports invalid inputs
       const flags = outputFlags(inputs as ModelInputs);
-      const isRagged = runner.canLeaveOutPadding && model.canLeaveOutPadding?.(arrays, flags) === true;
-      return forwards.get(flags)(isRagged ? leaveOutPadding(arrays) : arrays);
+      return forwards.get(flags)(leavesOut(arrays, flags) ? leaveOutPadding(arrays) : arrays);
     },
     prepare: (fn, name) => runner.prepare(fn, name),
     dispose: () => runner.dispose(),

@@ -18,6 +18,9 @@ export interface ForwardPassOptions {
   precision?: PredictionPrecision;
 }
 
+/** Shapes of a forward pass, 5 MB each at base size: batch sizes times lengths of texts times counts of regions, of which a server may get all. */
+const MAX_SHAPES = 64;
+
 /** Inference without dropout, recorded by default if the native engine is the backend. @throws ConfigError for a precision that it cannot have */
 export async function createForwardPass(model: RunnableModel, options: ForwardPassOptions = {}): Promise<ForwardPass> {
   return compiles(options)
@@ -67,10 +70,11 @@ async function createCompiledForwardPass(
 ): Promise<ForwardPass> {
   // Layers above the encoder cost little, and their rounding errors are visible in the scores.
   const readOnly = { matrices: isLinearWeight, precision, packs: true, exact: isAboveEncoder };
-  const options =
+  const values =
     stored === undefined
       ? { readOnly }
       : { readOnly: { ...readOnly, tables: staysInFile(stored) }, values: stored.read };
+  const options = { ...values, maxSignatures: MAX_SHAPES };
   return forwardPassOver(model, await createCompiledRunner(model.namedParameters(), precision, options));
 }
 

@@ -22,7 +22,7 @@ export interface RunnableModel {
   /** Converts inputs to checked arrays for `compute`, and returns their number of examples. @throws ShapeError */
   prepareArrays(inputs: InputValues): { arrays: RawTensors; exampleCount: number };
   /** Whether `compute` may get these inputs with `ComputeContext.ragged`. Default: no. */
-  canLeaveOutPadding?(inputs: RawTensors, flags: OutputFlags): boolean;
+  canLeaveOutPadding?(inputs: Readonly<Record<string, unknown>>, flags: OutputFlags): boolean;
   /** Parameters by transformers' name; a tied parameter appears once. */
   namedParameters(): Map<string, tf.Variable>;
 }

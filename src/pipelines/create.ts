@@ -3,7 +3,7 @@ import { RunningCalls } from '../calls/running-calls.js';
 import { ConfigError } from '../errors.js';
 import { requireKnown } from '../options.js';
 import type { RawTensor } from '../raw-tensor.js';
-import { bucketOf, type PadOptions } from '../processing/batch.js';
+import { bucketOf, type Buckets, DEFAULT_BUCKETS, type PadOptions } from '../processing/batch.js';
 import { cutOutputs, filledInputs } from '../inference/fill-batch.js';
 import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
@@ -16,11 +16,19 @@ import type { PipelineParts } from './load.js';
 export const DEFAULT_BATCH_SIZE = 32;
 /** Batches of a recorded forward pass are padded to these sizes, so that few are recorded. */
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+/** Lengths where the encoder computes no padding: few are recorded, and only embeddings are computed for nothing. */
+const LEFT_OUT_BUCKETS: Buckets = { text: [32, 128, 512], regions: DEFAULT_BUCKETS.regions };
 
 /** A pipeline's parts, and the stages of running examples through its model. */
 export interface PipelineAccess<T extends PipelineName> extends PipelineParts<T> {
-  /** Model inputs of examples with the same number of choices. @param memory that no other batch uses until this one has run */
-  collate(examples: readonly PipelineExample[], memory?: Pick<PadOptions, 'zeros'>): CollatedBatch;
+  /**
+   * Model inputs of examples with the same number of choices.
+   * @param padding `buckets`: default for `run`; `zeros`: memory that no other batch uses until this one has run
+   */
+  collate(
+    examples: readonly PipelineExample[],
+    padding?: Partial<Pick<PadOptions, 'buckets' | 'zeros'>>,
+  ): CollatedBatch;
   /** Pads inputs of `count` examples to a recorded batch size; unchanged where nothing is recorded. */
   pad(inputs: Record<string, RawTensor>, count: number): { inputs: Record<string, RawTensor>; size: number };
   /** Returns each example with its row of the outputs. */
@@ -122,7 +130,9 @@ export function createAccess<T extends PipelineName>(
   parts: PipelineParts<T>,
   batchSize = DEFAULT_BATCH_SIZE,
 ): PipelineAccess<T> {
-  const { forward } = parts;
+  const { forward, head } = parts;
+  const leavesOutPadding = forward.leavesOutPadding(head.asked === null ? {} : { [head.asked.name]: true });
+  const buckets = leavesOutPadding ? LEFT_OUT_BUCKETS : DEFAULT_BUCKETS;
   const pad: PipelineAccess<T>['pad'] = (inputs, count) => {
     const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
     return { size, inputs: size === count ? inputs : filledInputs({ inputs, labels: [], count }, size) };
@@ -130,9 +140,9 @@ export function createAccess<T extends PipelineName>(
   return {
     ...parts,
     pad,
-    collate: (examples, memory) => ({
+    collate: (examples, padding) => ({
       examples,
-      inputs: collateExamples(examples, parts.processor, parts.head, memory),
+      inputs: collateExamples(examples, parts.processor, head, { buckets, ...padding }),
     }),
     run: async ({ examples, inputs }) => {
       const padded = pad(inputs, examples.length);

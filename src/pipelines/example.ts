@@ -1,6 +1,6 @@
 // Examples of a pipeline: one input encoded for the model, and several collated into a batch.
 import { alignmentTensor } from '../processing/aligned-text.js';
-import { bucketOf, DEFAULT_BUCKETS, type EncodedExample, type PadOptions } from '../processing/batch.js';
+import { bucketOf, type EncodedExample, type PadOptions } from '../processing/batch.js';
 import type { VisualBertProcessor } from '../processing/processor.js';
 import type { RawTensor } from '../raw-tensor.js';
 
@@ -56,10 +56,10 @@ export function collateExamples(
   examples: readonly PipelineExample[],
   processor: VisualBertProcessor,
   { hasChoices, asked }: { hasChoices: boolean; asked: AskedInput | null },
-  memory: Pick<PadOptions, 'zeros'> = {},
+  padding: Pick<PadOptions, 'buckets' | 'zeros'>,
 ): Record<string, RawTensor> {
   const sequences = examples.flatMap((example) => example.sequences);
-  const inputs = processor.collate(sequences, { buckets: DEFAULT_BUCKETS, ...memory });
+  const inputs = processor.collate(sequences, padding);
   const v = inputs['visualEmbeds']?.shape[1] ?? 0;
   if (sequences.some(({ alignment }) => alignment !== undefined))
     inputs['imageTextAlignment'] = alignmentTensor(

@@ -5,6 +5,7 @@ import { prepareAttention, runTrace } from '../explain/trace.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
 import { lengthBatches } from '../pipelines/batching.js';
 import { collateExamples, type PipelineExample, regionCount, sizeOfExample } from '../pipelines/example.js';
+import { DEFAULT_BUCKETS } from '../processing/batch.js';
 import type { GroundingExample } from '../tasks/grounding/grounding.js';
 import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
@@ -49,7 +50,12 @@ async function addExamples(
   const seen = examples.map(({ text, regions }): PipelineExample => ({ sequences: [{ text, regions }], labels: [] }));
   for (const indices of lengthBatches(seen.map(sizeOfExample), batchSize)) {
     const chosen = indices.map((index) => seen[index] as PipelineExample);
-    const inputs = collateExamples(chosen, opened.processor, { hasChoices: false, asked: null });
+    const inputs = collateExamples(
+      chosen,
+      opened.processor,
+      { hasChoices: false, asked: null },
+      { buckets: DEFAULT_BUCKETS },
+    );
     const { layersOf } = await runTrace(attention, inputs);
     const textLength = inputs['inputIds']?.shape[1] ?? 0;
     indices.forEach((index, row) => {

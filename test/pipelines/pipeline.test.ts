@@ -7,6 +7,8 @@ import type { PictureDetector } from '../../src/features/picture-detector.js';
 import type { RegionFeatureSource } from '../../src/features/region-features.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { pipeline as browserPipeline } from '../../src/pipelines/pipeline.js';
+import type { Pipeline, PipelineInput, PipelineName } from '../../src/pipelines/contract.js';
+import { accessTo } from '../../src/pipelines/create.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
@@ -183,6 +185,32 @@ describe.each([true, false])('pipelines, compiled where the engine is: %s', (com
     );
     expect(two?.regions).toBeNull();
     await extract.dispose();
+  });
+
+  test('pad short and long texts alike where the encoder computes no padding, so that few shapes are recorded', async () => {
+    const folder = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
+    const ask = await pipeline('visual-question-answering', folder, options);
+    const extract = await pipeline('feature-extraction', folder, options); // reads every state
+    const texts = [3, 20, 40].map((count) => Array<string>(count).fill('dog').join(' '));
+    const lengthsOf = async <T extends PipelineName>(
+      made: Pipeline<T>,
+      inputs: PipelineInput<T>[],
+    ): Promise<unknown> => {
+      const { head, collate } = accessTo(made);
+      const examples = await Promise.all(inputs.map((input) => head.encode(input)));
+      return examples.map((example) => collate([example]).inputs['inputIds']?.shape[1]);
+    };
+    const regions = regionsOfImage(1);
+    const questions = texts.map((question) => ({ question, regions }));
+    const bucketed = [16, 24, 48];
+    expect(await lengthsOf(ask, questions)).toEqual(compile && hasEngine ? [32, 32, 64] : bucketed);
+    expect(
+      await lengthsOf(
+        extract,
+        texts.map((text) => ({ text, regions })),
+      ),
+    ).toEqual(bucketed);
+    await Promise.all([ask.dispose(), extract.dispose()]);
   });
 
   test('a list and a stream give in order what single inputs give', async () => {

@@ -34,7 +34,7 @@ export function startServer({ addresses, worker }: WorkerAddresses): WorkerServe
       'startServer: the addon of compiled functions is missing; run `npx visualbert engine install`',
     );
   const { threads: intraOpThreads, interOpThreads, xla } = native.info;
-  const config = sessionConfig({ intraOpThreads, interOpThreads, xla, worker });
+  const config = sessionConfig({ intraOpThreads, interOpThreads, xla, placesRuns: false, worker });
   try {
     const addon = native.graph as GraphAddon;
     const target = addon.startServer(serverDefinition({ addresses, worker }, config), localPort({ addresses, worker }));

@@ -8,6 +8,8 @@ export interface SessionOptions {
   interOpThreads: number;
   /** Compile clusters with XLA. */
   xla: boolean;
+  /** Place only the operations of a run. The whole graph would be placed at each recording, which takes longer the more it has. */
+  placesRuns: boolean;
   /** The number of this process among the workers of a cluster; absent: no cluster. */
   worker?: number;
 }
@@ -51,8 +53,9 @@ function writeGpuOptions(_: SessionOptions, gpu: PbfWriter): void {
   gpu.writeBooleanField(4, true); // allow_growth
 }
 
-function writeGraphOptions({ xla }: SessionOptions, graph: PbfWriter): void {
+function writeGraphOptions({ xla, placesRuns }: SessionOptions, graph: PbfWriter): void {
   graph.writeMessage(3, (level, optimizer) => optimizer.writeVarintField(5, level), xla ? XLA_ON : 0);
+  graph.writeBooleanField(6, placesRuns); // place_pruned_graph
   graph.writeMessage(10, writeRewriter, REWRITING);
 }
 

@@ -9,15 +9,16 @@ const BYTES_PER_OPERATION = 30_000;
 const MEMORY_SHARE = 1 / 4;
 
 /**
- * A bound that starts at `maxSignatures` and doubles when a signature of an earlier session returns: then more are in use than fit.
+ * A bound that starts at `maxSignatures` and doubles, once a session, when a signature of an earlier session returns: then more are in use than fit.
  * New sessions start empty, since signatures in use are recorded when they are called.
  */
 export class SignatureBound {
   private bound: number;
+  private hasGrown = false;
 
   /** @param memoryBytes of recordings, above which the bound no longer grows. */
   constructor(
-    private readonly maxSignatures: number = DEFAULT_MAX_SIGNATURES,
+    maxSignatures: number = DEFAULT_MAX_SIGNATURES,
     private readonly memoryBytes: number = MEMORY_SHARE * availableMemory(),
   ) {
     this.bound = Math.max(1, maxSignatures);
@@ -28,17 +29,22 @@ export class SignatureBound {
     return this.bound;
   }
 
+  /** Call when a new session starts. */
+  restart(): void {
+    this.hasGrown = false;
+  }
+
   /** Doubles for a signature that returned, as far as memory allows, and warns. @param operations of its recording. */
   grow(operations: number): void {
+    if (this.hasGrown) return; // those that return after it have room
+    this.hasGrown = true;
     const fitting = Math.floor(this.memoryBytes / (operations * BYTES_PER_OPERATION));
     const grown = Math.max(this.bound, Math.min(2 * this.bound, fitting));
-    const remedy = 'pad inputs to fewer shapes, or raise maxSignatures of createState';
-    const rotation = 'compile: more signatures are in use than a session holds, and are recorded again';
-    if (grown > this.bound) {
-      warnOnce(`${rotation} (maxSignatures ${this.maxSignatures}); the bound grows as they return: ${remedy}`);
-    } else {
-      warnOnce(`${rotation} each time they return: ${this.bound} fill the memory for recordings; ${remedy}`);
-    }
+    warnOnce(
+      grown > this.bound
+        ? 'compile: inputs have more shapes than one session had room for, and each is recorded once more; pad them to fewer sizes to avoid that'
+        : 'compile: recordings for the shapes of inputs fill a quarter of the memory, and are made again each time one returns, which is slow; pad inputs to fewer sizes',
+    );
     this.bound = grown;
   }
 }

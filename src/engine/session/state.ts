@@ -93,7 +93,8 @@ export class SessionState implements State {
       );
     this.log = log;
     const worker = server === undefined ? {} : { worker: server.worker };
-    const config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla, ...worker });
+    const placesRuns = server === undefined && !native.binding.isUsingGpuDevice(); // sessions of servers lack it; on a GPU it is untested
+    const config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla, placesRuns, ...worker });
     this.session = new Session(this.addon, config, server?.target ?? '');
     this.filling = new Filling(this.session);
   }
@@ -273,5 +274,6 @@ export class SessionState implements State {
     const filled = this.held.all.filter((variable) => !this.filling.isPending(variable)); // the others have no values to move
     await this.session.restart(this.held.all, filled);
     this.recordingsInGraph = 0;
+    this.bound.restart();
   }
 }
