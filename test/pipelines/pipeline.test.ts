@@ -203,7 +203,7 @@ describe.each([true, false])('pipelines, compiled where the engine is: %s', (com
     const regions = regionsOfImage(1);
     const questions = texts.map((question) => ({ question, regions }));
     const bucketed = [16, 24, 48];
-    expect(await lengthsOf(ask, questions)).toEqual(compile && hasEngine ? [32, 32, 64] : bucketed);
+    expect(await lengthsOf(ask, questions)).toEqual(compile && hasEngine ? [16, 48, 48] : bucketed);
     expect(
       await lengthsOf(
         extract,
