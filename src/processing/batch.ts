@@ -9,6 +9,8 @@ export interface EncodedText {
   ids: readonly number[];
   /** 0 for the first segment, 1 for the second. */
   typeIds: readonly number[];
+  /** Set where the text was longer, and its rest is not read. */
+  isTruncated?: true;
 }
 
 /** One encoded example. */

@@ -43,7 +43,8 @@ export async function encodeText(
   const [first, second] = paired === null ? [body.slice(0, available), null] : cutPair(body, paired, available);
   const head = [cls, ...first, ...ending, sep];
   const tail = second === null ? [] : [...second, sep];
-  return { ids: [...head, ...tail], typeIds: [...head.map(() => 0), ...tail.map(() => 1)] };
+  const typeIds = [...head.map(() => 0), ...tail.map(() => 1)];
+  return { ids: [...head, ...tail], typeIds, ...(excess > 0 ? { isTruncated: true } : {}) };
 }
 
 /**
@@ -59,11 +60,13 @@ export async function encodeWords(
   requireSpace(maxLength - 2, maxLength);
   const pieces = await Promise.all(words.map((word) => tokenizer.encode(word)));
   const body = pieces.flat();
-  if (body.length > maxLength - 2) warnAboutCut(maxLength);
+  const isTruncated = body.length > maxLength - 2;
+  if (isTruncated) warnAboutCut(maxLength);
   const ids = [cls, ...body.slice(0, maxLength - 2), sep];
   let end = 0;
   const lastPieces = pieces.map((one) => Math.min((end += one.length), ids.length - 1));
-  return { text: { ids, typeIds: ids.map(() => 0) }, lastPieces };
+  const text = { ids, typeIds: ids.map(() => 0), ...(isTruncated ? { isTruncated } : {}) };
+  return { text, lastPieces };
 }
 
 function warnAboutCut(maxLength: number): void {

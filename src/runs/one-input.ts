@@ -118,7 +118,7 @@ function requireUsed(task: PipelineName, options: OneInputOptions): void {
   for (const [name, owner] of Object.entries(OWNERS)) {
     if (options[name as keyof typeof OWNERS] === undefined || task === owner) continue;
     throw new ConfigError(
-      `\`${name}\`: of no use for ${task}, the task of ${options.model}; leave it out, or give a model of ${owner}`,
+      `\`${name}\`: expected a model of ${owner}, received ${options.model}, whose task is ${task} and takes no \`${name}\``,
     );
   }
 }

@@ -11,11 +11,15 @@ import type { PROBLEM } from './schemas.js';
 const LONGEST_MESSAGE = 1000;
 /** Fastify's code of an error for a body in another form than JSON. */
 const WRONG_TYPE = 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+/** Fastify's code of an error for a body above the limit. */
+const TOO_LARGE = 'FST_ERR_CTP_BODY_TOO_LARGE';
 /** Responses to connections that Node gives up before there is a request, by Node's code of the error. */
 const BROKEN_REQUESTS: Readonly<Record<string, readonly [status: number, message: string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'expected the whole request within the time limit of this server (--limit-seconds)'],
   HPE_HEADER_OVERFLOW: [431, 'expected shorter headers'],
 };
+/** The methods of this server's routes. */
+const METHODS = ['GET', 'POST'] as const;
 /** Maximum elements and keys of a body besides its features: checking more would delay other requests. */
 const MAX_NODES = 10_000;
 
@@ -29,13 +33,27 @@ export function handleFailures(app: FastifyInstance): void {
       const received = request.headers['content-type'] ?? 'none';
       return send(reply, statusCode, `expected the header "content-type: application/json", received ${received}`);
     }
+    if (error.code === TOO_LARGE) {
+      const { bodyLimit } = request.routeOptions;
+      return send(
+        reply,
+        statusCode,
+        `expected a body of at most ${bodyLimit} bytes, the limit of this server (--limit-body)`,
+      );
+    }
     if (statusCode < 500 || error instanceof RequestError) return send(reply, statusCode, error.message);
     request.log.error(error);
     return send(reply, 500, `internal error; the server's log has the reason under request ${request.id}`);
   });
-  app.setNotFoundHandler((request, reply) =>
-    send(reply, 404, `no ${request.method} ${request.url}; /docs describes the addresses of this server`),
-  );
+  app.setNotFoundHandler((request, reply) => {
+    const { method, url } = request;
+    const [path = ''] = url.split('?');
+    const allowed = METHODS.filter((other) => app.findRoute({ method: other, url: path }) !== null);
+    if (allowed.length === 0)
+      return send(reply, 404, `no ${method} ${url}; /docs describes the addresses of this server`);
+    void reply.header('allow', allowed.join(', '));
+    return send(reply, 405, `expected ${allowed.join(' or ')} for ${path}, received ${method}`);
+  });
   app.addHook('preValidation', (request, _reply, done) => {
     const isSmall = nodesOf(request.body) <= MAX_NODES;
     done(isSmall ? undefined : new RequestError(422, `expected at most ${MAX_NODES} values besides features`));

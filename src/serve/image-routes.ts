@@ -20,6 +20,7 @@ const MODEL = z.object({
     .record(z.string(), z.unknown())
     .meta({ description: 'a body that can be sent to the first endpoint as it is' }),
   visualEmbeddingDim: z.int().meta({ description: 'width of features' }),
+  maxLength: z.int().meta({ description: 'word pieces of a text that it reads, special tokens included' }),
   compiled: z.boolean(),
   images: z.int().nullable().meta({ description: 'in the store; null without one' }),
   detector: z.boolean().meta({ description: 'whether pictures may be sent' }),

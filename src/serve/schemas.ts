@@ -1,7 +1,8 @@
 // Schemas of requests and responses: checked by zod, shown in the API's document.
 import { z } from 'zod';
 import { EXPLANATION_METHODS } from '../explain/contract.js';
-import { expected } from '../options.js';
+import { expected, shown } from '../options.js';
+import { counted } from '../words.js';
 import type { ResolvedLimits } from './options.js';
 
 /** Maximum width of region features. */
@@ -70,7 +71,7 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
     .refine(
       ({ image: id, features, picture }) => [id, features, picture].filter((one) => one !== undefined).length === 1,
       {
-        error: ONE_IMAGE,
+        error: ({ input }) => `${ONE_IMAGE}, received ${namesIn(input)}`,
       },
     )
     .refine(({ features, boxes }) => boxes === undefined || boxes.length === features?.length, {
@@ -112,11 +113,18 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
   };
 }
 
+/** The ways of giving an image that a body has. */
+function namesIn(body: unknown): string {
+  const names = (['image', 'features', 'picture'] as const).filter((name) => (body as ImageBody)[name] !== undefined);
+  return names.join(' and ') || 'none';
+}
+
 /** Rows of numbers of equal length. Checked by hand: zod would collect an error for each of a million wrong ones. */
 function matrix(maxRows: number): z.ZodType<number[][], number[][]> {
   return z
     .custom<number[][]>((value) => isMatrix(value, maxRows), {
-      error: `expected 1 to ${maxRows} rows of finite numbers, of equal length`,
+      error: ({ input }) =>
+        `expected 1 to ${maxRows} rows of 1 to ${MAX_DIM} finite numbers, of equal length, received ${describeMatrix(input, maxRows)}`,
     })
     .meta({
       description: 'region features, one row per region',
@@ -129,12 +137,31 @@ function matrix(maxRows: number): z.ZodType<number[][], number[][]> {
 function isMatrix(value: unknown, maxRows: number): boolean {
   if (!Array.isArray(value) || value.length < 1 || value.length > maxRows) return false;
   const rows = value as readonly unknown[];
-  const width = Array.isArray(rows[0]) ? rows[0].length : 0;
-  return (
-    width > 0 &&
-    width <= MAX_DIM &&
-    rows.every((row) => Array.isArray(row) && row.length === width && row.every(isFloat32))
-  );
+  const width = lengthOf(rows[0]);
+  return width > 0 && width <= MAX_DIM && rows.every((row) => lengthOf(row) === width && isFloats(row));
+}
+
+/** What keeps a value from being a matrix. */
+function describeMatrix(value: unknown, maxRows: number): string {
+  if (!Array.isArray(value)) return shown(value);
+  if (value.length < 1 || value.length > maxRows) return counted(value.length, 'row');
+  const rows = value as readonly unknown[];
+  const width = lengthOf(rows[0]);
+  const index = rows.findIndex((row) => lengthOf(row) !== width || width > MAX_DIM || width === 0 || !isFloats(row));
+  const row = rows[index];
+  if (!Array.isArray(row)) return `${shown(row)} as row ${index}`;
+  const at = row.findIndex((number) => !isFloat32(number));
+  if (at >= 0) return `${shown(row[at])} as number ${at} of row ${index}`;
+  return `${counted(row.length, 'number')} in row ${index}${index === 0 ? '' : `, ${width} in row 0`}`;
+}
+
+/** 0 for anything but a list. */
+function lengthOf(row: unknown): number {
+  return Array.isArray(row) ? row.length : 0;
+}
+
+function isFloats(row: unknown): boolean {
+  return Array.isArray(row) && row.every(isFloat32);
 }
 
 /** Whether a value is a number that stays finite in 32 bits. */
@@ -145,19 +172,25 @@ function isFloat32(value: unknown): boolean {
 const score = z.number().meta({ description: 'probability' });
 const index = z.int();
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly().optional();
+const answered = z.object({
+  truncated: z
+    .boolean()
+    .optional()
+    .meta({ description: 'true where a text is longer than maxLength of /v1/model, so that its rest was not read' }),
+});
 
 /** Responses of tasks. */
 export const RESPONSES = {
-  answer: z.object({ answers: z.array(z.object({ answer: z.string(), index, score })) }),
-  reason: z.object({ classes: z.array(z.object({ label: z.string(), index, score })) }),
-  choose: z.object({ choices: z.array(z.object({ choice: z.string(), index, score })) }),
-  ground: z.object({
+  answer: answered.extend({ answers: z.array(z.object({ answer: z.string(), index, score })) }),
+  reason: answered.extend({ classes: z.array(z.object({ label: z.string(), index, score })) }),
+  choose: answered.extend({ choices: z.array(z.object({ choice: z.string(), index, score })) }),
+  ground: answered.extend({
     phrases: z.array(z.object({ phrase: z.string(), regions: z.array(z.object({ index, score, box })) })),
   }),
-  fill: z.object({
+  fill: answered.extend({
     masks: z.array(z.object({ position: z.int(), words: z.array(z.object({ word: z.string(), id: z.int(), score })) })),
   }),
-  match: z.object({ score, matches: z.boolean() }),
+  match: answered.extend({ score, matches: z.boolean() }),
   explain: z.object({
     method: z.enum(EXPLANATION_METHODS),
     layer: z.int().optional(),

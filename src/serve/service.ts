@@ -40,12 +40,13 @@ export class ModelService<T extends ServedName> {
   }
 
   /** Describes the model for clients. */
-  describe(): { visualEmbeddingDim: number; model: string; compiled: boolean } {
-    const { model, forward } = this.access;
+  describe(): { visualEmbeddingDim: number; maxLength: number; model: string; compiled: boolean } {
+    const { model, forward, processor } = this.access;
     return {
       model: model.className,
       compiled: forward.compiled,
       visualEmbeddingDim: model.config.visualEmbeddingDim,
+      maxLength: processor.maxLength,
     };
   }
 
@@ -62,7 +63,11 @@ export class ModelService<T extends ServedName> {
     const { head } = this.access;
     const example = await this.encode(body, await this.regionsOf(regions));
     const result = await this.queue.example(example, signal);
-    return withInputErrors(async () => this.task.answerOf(head.decode(result, callOptions<T>(topK))));
+    const truncated = example.sequences.some(({ text }) => text.isTruncated) ? { truncated: true } : {};
+    return withInputErrors(async () => ({
+      ...this.task.answerOf(head.decode(result, callOptions<T>(topK))),
+      ...truncated,
+    }));
   }
 
   /** @throws RequestError saying what was expected */

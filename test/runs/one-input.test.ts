@@ -90,9 +90,14 @@ test('an image must be named where the features hold several, and a question is 
 
 test('parts of an input that the task does not have are refused', async () => {
   const image = { text: 'what ?', images: ['left'] };
-  for (const [name, given] of Object.entries({ choices: ['a', 'b'], objects: ['dog'], phrases: ['what'] }))
+  const parts = {
+    choices: { given: ['a', 'b'], owner: 'visual-multiple-choice' },
+    objects: { given: ['dog'], owner: 'visual-multiple-choice' },
+    phrases: { given: ['what'], owner: 'phrase-grounding' },
+  };
+  for (const [name, { given, owner }] of Object.entries(parts))
     await expect(open('VisualBertForVisualReasoning', { ...image, [name]: given })).rejects.toThrow(
-      `\`${name}\`: of no use for visual-reasoning, the task of `,
+      `\`${name}\`: expected a model of ${owner}, received `,
     );
 });
 

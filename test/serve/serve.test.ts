@@ -120,6 +120,17 @@ describe('answers', () => {
     );
   });
 
+  test('say whether a text was truncated, at the length that /v1/model names', async () => {
+    const { maxLength } = (await call(`${server.url}/v1/model`)).body as { maxLength: number };
+    expect(maxLength).toBe(64); // the positions of the model
+    const truncatedOf = async (words: number): Promise<unknown> => {
+      const body = { ...QUESTION, question: Array(words).fill('dog').join(' ') };
+      return ((await call(`${server.url}/v1/answer`, body)).body as { truncated?: boolean }).truncated;
+    };
+    expect(await truncatedOf(maxLength - 4)).toBeUndefined(); // beside [CLS], `?`, [MASK] and [SEP]
+    expect(await truncatedOf(maxLength - 3)).toBe(true);
+  });
+
   test('follow from the example of a body, which needs no change', async () => {
     expect(await expectUsableExample(server)).toEqual({ image: '7' });
     expect(await expectUsableExample(await start({ features: undefined }))).toEqual({
@@ -149,9 +160,24 @@ describe('answers', () => {
       'ragged features',
       { ...QUESTION, regions: { features: [[1, 2], [1]] } },
       400,
-      'rows of finite numbers, of equal length',
+      'regions.features: expected 1 to 256 rows of 1 to 16384 finite numbers, of equal length, received 1 number in row 1, 2 in row 0',
     ],
-    ['endless features', `{"question":"a","regions":{"features":[[1e39]]}}`, 400, 'rows of finite numbers'],
+    [
+      'endless features',
+      `{"question":"a","regions":{"features":[[1],[1e39]]}}`,
+      400,
+      'of equal length, received 1e+39 as number 0 of row 1',
+    ],
+    ['flat features', { ...QUESTION, regions: { features: [1, 2] } }, 400, 'received 1 as row 0'],
+    ['no features', { ...QUESTION, regions: { features: [] } }, 400, 'received 0 rows'],
+    ['empty features', { ...QUESTION, regions: { features: [[]] } }, 400, 'received 0 numbers in row 0'],
+    ['many features', { ...QUESTION, regions: { features: Array(257).fill([1]) } }, 400, 'received 257 rows'],
+    [
+      'an image with features',
+      { ...QUESTION, regions: { image: '7', features: [[1]] } },
+      400,
+      'expected one of { image: "ID" } of the store, { features: [[...], ...] } and { picture: "BASE64" }, received image and features',
+    ],
     ['narrow features', { ...QUESTION, regions: { features: [[1, 2]] } }, 422, 'expected regions 5 wide'],
     ['a picture', { ...QUESTION, regions: { picture: 'AAAA' } }, 422, 'this server has no detector'],
     ['no JSON', '{"question": ', 400, 'Body is not valid JSON'],
@@ -207,6 +233,9 @@ describe('answers', () => {
       },
     });
     expect((await call(`${server.url}/v1/nothing`, {})).status).toBe(404);
+    const wrongMethod = await call(`${server.url}/v1/answer?a=1`);
+    expect(wrongMethod).toMatchObject({ status: 405, body: { message: 'expected POST for /v1/answer, received GET' } });
+    expect(wrongMethod.headers.get('allow')).toBe('POST');
     for (const path of ['..%2Fsecret', '..%2f..%2f..%2fetc%2fpasswd', '%00', 'secret'])
       expect((await call(`${server.url}/v1/images/${path}/picture`)).status).toBe(404);
     for (const [path, status] of [

@@ -62,7 +62,10 @@ describe('a server', () => {
 
   test('refuses bodies that are too large or too slow, while others are answered', async () => {
     const { url } = await start({ limits: { bodyBytes: 1000, seconds: 1 } });
-    expect((await call(`${url}/v1/answer`, { ...QUESTION, question: 'a'.repeat(1000) })).status).toBe(413);
+    expect(await call(`${url}/v1/answer`, { ...QUESTION, question: 'a'.repeat(1000) })).toMatchObject({
+      status: 413,
+      body: { message: 'expected a body of at most 1000 bytes, the limit of this server (--limit-body)' },
+    });
     const slow = openConnection(url);
     slow.send(
       'POST /v1/answer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"',

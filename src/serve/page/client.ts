@@ -154,8 +154,10 @@ export function runPage({ elements, requests, pictures, groupsOf, attendingPosit
     find('send').setAttribute('aria-busy', 'true');
     try {
       const body = bodyNow();
-      const groups = groupsOf(await json(model.endpoints[0] as string, body));
+      const response = await json<Record<string, unknown>>(model.endpoints[0] as string, body);
       if (number !== latest.question || drawn !== pictures.drawn()) return; // another question or picture since then
+      const groups = groupsOf(response);
+      find('cut').hidden = response['truncated'] !== true;
       showAnswers(groups, body);
       await explain();
     } finally {

@@ -53,6 +53,7 @@ const PAGE = servedPage({
         </form>
         <div id="result" hidden>
           <h2>Answers</h2>
+          <p id="cut" class="faint" role="status" hidden>The text is too long for the model; its end was not read.</p>
           <div id="answers"></div>
           <h2>Where the model looked</h2>
           <div id="controls">
