@@ -118,32 +118,43 @@ struct AttentionKernel {
   float scale;
 };
 
-// The row splits [b + 1] of an input: example i has the rows splits[i] to splits[i + 1].
-const int32_t* row_splits(Call& call, int index, int64_t rows) {
-  const int64_t last = size_of(call.input(index)) - 1;
-  const int32_t* splits = call.integers(index, last + 1);
-  const bool ascend = std::adjacent_find(splits, splits + last + 1, std::greater_equal<int32_t>()) == splits + last + 1;
-  if (splits[0] != 0 || !ascend || splits[last] > rows) throw std::runtime_error("expected row splits that ascend from 0 to at most the number of rows");
-  return splits;
-}
+// The rows of examples, one after another: example i has the rows begin(i) to begin(i + 1).
+class RowSplits {
+ public:
+  // From an input [b + 1].
+  RowSplits(Call& call, int index, int64_t rows) : count(size_of(call.input(index)) - 1), splits_(call.integers(index, count + 1)) {
+    const bool ascend = std::adjacent_find(splits_, splits_ + count + 1, std::greater_equal<int32_t>()) == splits_ + count + 1;
+    if (count < 1 || splits_[0] != 0 || !ascend || splits_[count] > rows) {
+      throw std::runtime_error("expected row splits that ascend from 0 to at most the number of rows");
+    }
+  }
+  int64_t begin(int64_t example) const { return splits_[example]; }
+  int64_t size(int64_t example) const { return splits_[example + 1] - splits_[example]; }
+
+  const int64_t count;  // b
+
+ private:
+  const int32_t* splits_;
+};
 
 // queries [q, n d], keys and values [r, n d] of examples one after another, row_splits [b + 1] to [q, n d]. Example i has the rows row_splits[i] to
 // row_splits[i + 1]. Its queries are the same rows or, unless `asked` is 0, that many; rows of no example become 0.
 struct RaggedAttentionKernel {
   explicit RaggedAttentionKernel(Attributes a) : heads(a.integer("heads")), asked(a.integer("asked")), scale(a.number("scale")) {}
   void run(Call& call) const {
-    TF_Tensor *input = call.input(0), *second = call.input(1), *last = call.input(3);
-    if (TF_NumDims(input) != 2 || TF_NumDims(second) != 2 || size_of(last) < 2) throw std::runtime_error("expected heads [rows, n d] and row splits");
-    const int64_t q = TF_Dim(input, 0), width = TF_Dim(input, 1), rows = TF_Dim(second, 0), b = size_of(last) - 1, d = width / heads;
+    TF_Tensor *input = call.input(0), *second = call.input(1);
+    if (TF_NumDims(input) != 2 || TF_NumDims(second) != 2) throw std::runtime_error("expected heads [rows, n d]");
+    const int64_t q = TF_Dim(input, 0), width = TF_Dim(input, 1), rows = TF_Dim(second, 0), d = width / heads;
     const float *queries = call.data(0, q * width), *keys = call.data(1, rows * width), *values = call.data(2, rows * width);
-    const int32_t* splits = row_splits(call, 3, rows);
+    const RowSplits examples(call, 3, rows);
+    const int64_t b = examples.count;
     if (d * heads != width || q != (asked == 0 ? rows : b * asked)) throw std::runtime_error("the queries do not fit the heads and examples");
     float* result = call.output(0, input);
-    if (asked == 0) std::fill(result + splits[b] * width, result + rows * width, 0.0f);
+    if (asked == 0) std::fill(result + examples.begin(b) * width, result + rows * width, 0.0f);
     parallel_for(b * heads, 1, [&](int64_t from, int64_t to, int) {
       for (int64_t i = from; i < to; ++i) {
-        const int64_t example = i / heads, first = i % heads * d, begin = splits[example], count = splits[example + 1] - begin;
-        const int64_t at_key = begin * width + first, at_query = asked == 0 ? at_key : example * asked * width + first;
+        const int64_t example = i / heads, first = i % heads * d, count = examples.size(example);
+        const int64_t at_key = examples.begin(example) * width + first, at_query = asked == 0 ? at_key : example * asked * width + first;
         attend({queries + at_query, keys + at_key, values + at_key, nullptr, result + at_query, asked == 0 ? count : asked, count, d, width, scale});
       }
     });
@@ -157,21 +168,21 @@ struct RaggedAttentionKernel {
 struct FoldedAttentionKernel {
   explicit FoldedAttentionKernel(Attributes a) : heads(a.integer("heads")), scale(a.number("scale")) {}
   void run(Call& call) const {
-    TF_Tensor *input = call.input(0), *second = call.input(1), *last = call.input(5);
+    TF_Tensor *input = call.input(0), *second = call.input(1);
     const PackedMatrix keys = packed_input(call, 2), values = packed_input(call, 3);
-    if (TF_NumDims(input) != 2 || TF_NumDims(second) != 2 || size_of(last) < 2) throw std::runtime_error("expected queries, rows and row splits");
+    if (TF_NumDims(input) != 2 || TF_NumDims(second) != 2) throw std::runtime_error("expected queries and rows");
     const int64_t b = TF_Dim(input, 0), width = TF_Dim(input, 1), rows = TF_Dim(second, 0), h = TF_Dim(second, 1), d = width / heads;
     for (const PackedMatrix* matrix : {&keys, &values}) {
       if (matrix->packing != Packing::kFloat32 || matrix->rows != width || matrix->depth != h) throw std::runtime_error("the matrices do not fit");
     }
-    if (d * heads != width || size_of(last) != b + 1) throw std::runtime_error("the queries do not fit the heads and examples");
-    const int32_t* splits = row_splits(call, 5, rows);
+    const RowSplits examples(call, 5, rows);
+    if (d * heads != width || examples.count != b) throw std::runtime_error("the queries do not fit the heads and examples");
     const float *queries = call.data(0, b * width), *x = call.data(1, rows * h), *bias = call.data(4, width);
     float* result = call.output(0, input);
     parallel_for(b * heads, 1, [&](int64_t from, int64_t to, int) {
       for (int64_t i = from; i < to; ++i) {
-        const int64_t begin = splits[i / heads], count = splits[i / heads + 1] - begin, first = i % heads * d, at = i * d;
-        attend({queries + at, x + begin * h, keys, values, bias + first, result + at, first, count, d, scale});
+        const int64_t example = i / heads, first = i % heads * d, at = i * d;
+        attend({queries + at, x + examples.begin(example) * h, keys, values, bias + first, result + at, first, examples.size(example), d, scale});
       }
     });
   }

@@ -82,7 +82,7 @@ const Tiles& tiles_for(Packing packing) {
 // Adjacent rows of x and panels of the matrix.
 struct Block {
   int64_t first_row, rows, first_panel, panels;
-  const float* begin;  // of all rows of the sums, [panels, 32]; int32 for bytes, as the sums
+  const float* bias;   // with which the sums of all rows begin, [panels, 32]; int32 for bytes, as the sums
   float* sums;         // [rows, panels, 32]
   int64_t pitch;       // of their rows
 
@@ -131,7 +131,7 @@ void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Blo
         const int64_t at = panel * kPanel + column;
         each_block(block.rows, tiles.rows, [&](int64_t row, int64_t count) {
           float* to = block.sums_of(row) + at;
-          const Sums sums = begin == 0 ? Sums{block.begin + at, 0, to, block.pitch} : Sums{to, block.pitch, to, block.pitch};
+          const Sums sums = begin == 0 ? Sums{block.bias + at, 0, to, block.pitch} : Sums{to, block.pitch, to, block.pitch};
           tiles.tile[count - 1](rows.row(block.first_row + row) + begin * rows.value_bytes(), rows.stride(), slice + column * kColumnBytes, depth,
                                 sums, ahead);
           ahead.next += share;
@@ -209,10 +209,10 @@ void multiply(const Product& product, int64_t from, int64_t to) {
       block.pitch = panels * kPanel;
       float* bias = scratch<float>(3, static_cast<size_t>((most_rows + 1) * block.pitch));
       std::fill(std::copy(product.bias + first, product.bias + matrix.rows, bias), bias + block.pitch, 0.0f);
-      block.begin = bias;
+      block.bias = bias;
       block.sums = bias + block.pitch;
     }
-    if (matrix.packing == Packing::kInt8) block.begin = zeros;
+    if (matrix.packing == Packing::kInt8) block.bias = zeros;
     sum_products(matrix, product.rows, block);
     finish(product, block);
     from += panels;

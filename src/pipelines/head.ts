@@ -81,7 +81,7 @@ export function probabilitiesOf(scores: HeadScores, computed: ExampleOutputs, as
   if (probabilities.every(Number.isFinite)) return probabilities;
   throw new DataError(
     'regions: expected features of the size that detectors write, received some with which the model overflows float32, so that it gives no scores; ' +
-      'extract the image again',
+      'extract the image again (if other images fail too, the weights of the model are damaged)',
   );
 }
 

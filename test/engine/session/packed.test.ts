@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { PredictionPrecision } from '../../../src/precision.js';
 import { compile } from '../../../src/engine/session/compile.js';
 import type { StateOptions } from '../../../src/engine/session/contract.js';
+import { operationTimes } from '../../../src/engine/session/operation-times.js';
 import { createState, type SessionState } from '../../../src/engine/session/state.js';
 import { activationFunction } from '../../../src/layers/activations.js';
 import { attend, attendRagged, attentionBias, limitRows } from '../../../src/layers/attention.js';
@@ -215,7 +216,11 @@ describe('packed matrices', () => {
     const rowSplits = (rows: number[]): RawTensor => ({
       ...{ dtype: 'int32' as const, shape: [rows.length], data: Int32Array.from(rows) },
     });
-    const { y } = await run({ queries, x, rowSplits: rowSplits(splits) });
+    const { outputs, trace } = await run.profile({ queries, x, rowSplits: rowSplits(splits) });
+    const { y } = outputs;
+    const operations = new Set(operationTimes(trace).map(({ type }) => type));
+    expect(operations.has('VisualbertFoldedAttention')).toBe(precision === 'fp32');
+    expect(operations.has('VisualbertPackedProducts')).toBe(precision !== 'fp32'); // of keys and values
     const expected = tf.tidy(() => {
       const [keys, own] = values.map(({ weight, bias }) =>
         linear(tensorOf(x), { weight: tensorOf(weight), bias: tensorOf(bias) }),
