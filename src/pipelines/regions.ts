@@ -28,9 +28,14 @@ export async function readRegions(
   if (isRegionRows(input)) return requireUsable(regionsOfRows(input, 'regions'), 'regions');
   requireForm(input);
   const read = isSourced(input)
-    ? requireWhole(await input.source.read(input.image))
-    : await regionsOf(input, undefined, undefined);
-  return requireUsable(read, isSourced(input) ? `${input.source.name}, image ${input.image}` : 'regions');
+    ? requireWhole(await input.source.read(input.image), nameOf(input))
+    : await regionsOf(input, 'regions');
+  return requireUsable(read, isSourced(input) ? nameOf(input) : 'regions');
+}
+
+/** For errors. */
+function nameOf({ source, image }: SourcedImage): string {
+  return `${source.name}, image ${image}`;
 }
 
 /** @throws DataError for a value in none of the forms */

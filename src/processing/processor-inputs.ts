@@ -61,7 +61,9 @@ export async function regionsOfTexts({
   return Promise.all(
     perText.map((entry, i) =>
       Promise.all(
-        (isList(entry) ? entry : [entry]).map((image) => regionsOf(image as RegionInput, perTextBoxes[i], sizes[i])),
+        (isList(entry) ? entry : [entry]).map((image) =>
+          regionsOf(image as RegionInput, 'visualEmbeds', { boxes: perTextBoxes[i], imageSize: sizes[i] }),
+        ),
       ),
     ),
   );

@@ -35,59 +35,67 @@ function isTensor(value: RawTensor | TensorLike): value is TensorLike {
   return typeof value.data === 'function';
 }
 
-/** One image's regions from any form. @throws DataError when the shape is neither `[v, d]` nor `[1, v, d]`. */
+/** The picture of regions, for arrays that lack it. */
+export interface PictureOfRegions {
+  boxes: BoxInput | undefined;
+  /** Width and height in pixels. */
+  imageSize: readonly [number, number] | undefined;
+}
+
+/**
+ * One image's regions from any form. @param name of the input in errors
+ * @throws DataError when the shape is neither `[v, d]` nor `[1, v, d]`.
+ */
 export async function regionsOf(
   input: RegionInput,
-  boxes: BoxInput | undefined,
-  imageSize: readonly [number, number] | undefined,
+  name: string,
+  { boxes, imageSize }: Partial<PictureOfRegions> = {},
 ): Promise<RegionFeatures> {
-  requireKinds('VisualBertProcessor', { 'an object': { visualEmbeds: input } });
+  requireKinds('VisualBertProcessor', { 'an object': { [name]: input } });
   const given = boxes === undefined ? {} : { boxes: flatBoxes(boxes) };
   const size = imageSize === undefined ? {} : { imageWidth: imageSize[0], imageHeight: imageSize[1] };
-  if ('features' in input) return requireWhole({ ...input, ...given, ...size });
-  const { shape, data } = await valuesOf(requireArray(input));
+  if ('features' in input) return requireWhole({ ...input, ...given, ...size }, name);
+  const { shape, data } = await valuesOf(requireArray(input, name));
   const [count, dim, ...more] = shape.length === 3 && shape[0] === 1 ? shape.slice(1) : shape;
   if (count === undefined || dim === undefined || more.length > 0) {
     const batch = shape.length === 3 ? '; for a batch give a list of texts, for several images a list of arrays' : '';
     throw new DataError(
-      `visualEmbeds: expected the regions of one image as [v, d] or [1, v, d], received [${shape.join(', ')}]${batch}`,
+      `${name}: expected the regions of one image as [v, d] or [1, v, d], received [${shape.join(', ')}]${batch}`,
     );
   }
-  return requireWhole({ features: Float32Array.from(data), count, dim, ...given, ...size });
+  return requireWhole({ features: Float32Array.from(data), count, dim, ...given, ...size }, name);
 }
 
 /** @throws DataError for anything but an array with as many values as its shape */
-function requireArray(input: RawTensor | TensorLike): RawTensor | TensorLike {
+function requireArray(input: RawTensor | TensorLike, name: string): RawTensor | TensorLike {
   if (isTensor(input)) {
     if ('isDisposed' in input && input.isDisposed === true)
-      throw new DataError('visualEmbeds: the tensor was disposed; dispose it after its last use');
+      throw new DataError(`${name}: the tensor was disposed; dispose it after its last use`);
     return input;
   }
   const problem = rawTensorProblem(input);
-  if (problem !== null) throw new DataError(`visualEmbeds: ${problem}`);
+  if (problem !== null) throw new DataError(`${name}: ${problem}`);
   return input;
 }
 
-/** Checks that the arrays of regions match their count and width. @throws DataError */
-export function requireWhole(regions: RegionFeatures): RegionFeatures {
-  requireOptions('visualEmbeds', regions, 'region features { features, count, dim }');
+/** Checks that the arrays of regions match their count and width. @param name of the regions in errors. @throws DataError */
+export function requireWhole(regions: RegionFeatures, name: string): RegionFeatures {
+  requireOptions(name, regions, 'region features { features, count, dim }');
   const { features, count, dim, boxes } = regions;
-  for (const [name, size] of Object.entries({ count, dim }))
+  for (const [part, size] of Object.entries({ count, dim }))
     if (!Number.isSafeInteger(size) || size < 0)
-      throw new DataError(`visualEmbeds: expected ${name} as a whole number of at least 0, received ${shown(size)}`);
-  requireLength('features', features, [count, dim]);
-  if (boxes !== undefined) requireLength('boxes', boxes, [count, 4]);
+      throw new DataError(`${name}: expected ${part} as a whole number of at least 0, received ${shown(size)}`);
+  requireLength(`${name}: expected features`, features, [count, dim]);
+  if (boxes !== undefined) requireLength(`${name}: expected boxes`, boxes, [count, 4]);
   return regions;
 }
 
-function requireLength(name: string, values: unknown, [rows, width]: readonly [number, number]): void {
+function requireLength(expected: string, values: unknown, [rows, width]: readonly [number, number]): void {
   const isArray = Object.prototype.toString.call(values) === '[object Float32Array]'; // of any realm
   const length = isArray ? (values as Float32Array).length : null;
   if (length === rows * width) return;
   const received = length === null ? shown(values) : `one of ${length}`;
-  throw new DataError(
-    `visualEmbeds: expected ${name} as a Float32Array of ${rows} x ${width} values, received ${received}`,
-  );
+  throw new DataError(`${expected} as a Float32Array of ${rows} x ${width} values, received ${received}`);
 }
 
 /** The images of a batch `[b, v, d]`, one by one. @throws DataError for another shape */
@@ -121,7 +129,7 @@ export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): R
     const missing =
       dim + BOX_FEATURE_DIM === visualEmbeddingDim ? ' (boxes and the image size would complete them)' : '';
     throw new DataError(
-      `visualEmbeds: expected regions ${visualEmbeddingDim} wide (the model's visualEmbeddingDim), received ${dim}${missing}. The authors' checkpoints take ` +
+      `features: expected regions ${visualEmbeddingDim} wide (the model's visualEmbeddingDim), received ${dim}${missing}. The authors' checkpoints take ` +
         '2048 (vqa), 1024 (nlvr2), 512 (vcr); use features of the detector that the model was trained with, or a model with ' +
         `visualEmbeddingDim ${dim}`,
     );

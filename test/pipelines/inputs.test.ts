@@ -107,7 +107,7 @@ describe('a pipeline refuses', () => {
     [
       'a source without the image',
       { question: 'a', regions: { source: { read: async () => null }, image: '1' } },
-      'visualEmbeds: expected region features',
+      ', image 1: expected region features',
     ],
     [
       'finite features whose products are not',
@@ -230,7 +230,7 @@ test('one bad input of a list is the error of the list, and the pipeline goes on
   const good = { question: 'a', regions };
   const bad = { question: 'a', regions: { ...regions, dim: DIM + 1 } };
   await expect(ask([good, bad, good])).rejects.toThrow(
-    'input 1: visualEmbeds: expected features as a Float32Array of 3 x 11 values',
+    'input 1: regions: expected features as a Float32Array of 3 x 11 values',
   );
   await expect(untyped(ask)([good, good, null])).rejects.toThrow('input 2: visual-question-answering: expected an');
   expect(await ask(good)).toHaveLength(5);
