@@ -30,5 +30,5 @@ function lookWarning(
   if (learnt === undefined || made === undefined || isSameDetector(finder, other) === false) return null;
   const names = (['look', 'cells'] as const).filter((name) => learnt[name] !== made[name]);
   const settings = (of: typeof made): string => names.map((name) => `\`${name}\` ${of[name]}`).join(' and ');
-  return `${features}: its regions are described with ${settings(made)}, and the checkpoint was trained with ${settings(learnt)}; give ${settings(learnt)}`;
+  return `${features}: its regions are described with ${settings(made)}, and the checkpoint was trained with ${settings(learnt)}; open the pictures with ${settings(learnt)}, or pack their features again`;
 }

@@ -18,8 +18,8 @@ test('of the same boxes described in another way names the options that differ',
   warnAboutDetector(ofPixels('form', 6), ofPixels('form', 8), 'b/');
   warnAboutDetector(ofPixels('form', 6), ofPixels('form', 6), 'c/');
   expect(warnings).toEqual([
-    'a/: its regions are described with `look` colors and `cells` 8, and the checkpoint was trained with `look` form and `cells` 6; give `look` form and `cells` 6',
-    'b/: its regions are described with `cells` 8, and the checkpoint was trained with `cells` 6; give `cells` 6',
+    'a/: its regions are described with `look` colors and `cells` 8, and the checkpoint was trained with `look` form and `cells` 6; open the pictures with `look` form and `cells` 6, or pack their features again',
+    'b/: its regions are described with `cells` 8, and the checkpoint was trained with `cells` 6; open the pictures with `cells` 6, or pack their features again',
   ]);
 });
 
