@@ -8,6 +8,7 @@ import { writeWhole } from '../src/byte-sink.js';
 import { ZipWriter } from '../src/formats/zip/zip-writer.js';
 import * as surface from '../src/node.js';
 import { useBackend } from './helpers/backend.js';
+import { writeExampleRecords } from './helpers/files/example-records.js';
 import { hubSnapshot } from './helpers/files/hub-cache.js';
 import { REGION_DIM, regionsOfImage, writeCheckpoint } from './helpers/models/pipeline-models.js';
 import { writeDetector } from './helpers/models/small-detector.js';
@@ -104,13 +105,14 @@ async function writeFiles(): Promise<void> {
     await zip.finish();
   });
   await surface.packFeatures(surface.memorySource('regions', [['1', regionsOfImage(1)]]), 'features.vbf');
-  const record = { id: 'q1', question: 'what is the small dog near ?', image: '1', answers: ['red', 'red', 'yes'] };
-  writeFileSync('mine.jsonl', `${JSON.stringify(record)}\n`);
+  const record = { question: 'what is the small dog near ?', image: '1', answers: ['red', 'red', 'yes'] };
+  writeFileSync('mine.jsonl', ['q1', 'q2'].map((id) => `${JSON.stringify({ id, ...record })}\n`).join(''));
+  writeExampleRecords();
+  cpSync(join(HERE, 'test', 'fixtures', 'vcr'), 'vcr1images', { recursive: true });
+  copyFileSync(join('vcr1images', 'val.jsonl'), 'val.jsonl');
   mkdirSync('visualbert-vcr');
-  copyFileSync(
-    join(HERE, 'test', 'fixtures', 'vcr', 'detector.safetensors'),
-    join('visualbert-vcr', 'detector.safetensors'),
-  );
+  copyFileSync(join('vcr1images', 'detector.safetensors'), join('visualbert-vcr', 'detector.safetensors'));
+  cpSync(join(HERE, 'configs'), 'configs', { recursive: true });
 }
 
 beforeAll(async () => {

@@ -128,7 +128,12 @@ export function withoutRegions(source: RegionFeatureSource): RegionFeatureSource
   };
 }
 
-/** The control with the wrong picture: every image gets the regions of another one, determined by the seed. */
+/**
+ * The control with the wrong picture: every image gets the regions of another one, determined by the seed.
+ * @example
+ * const source = memorySource('regions', [['1', regions], ['2', { ...regions, imageWidth: 100 }]]);
+ * await shuffledRegions(source, 0).read('1'); // the regions of image 2
+ */
 export function shuffledRegions(source: RegionFeatureSource, seed: number): RegionFeatureSource {
   requireKinds('shuffledRegions', { 'region features': { source } });
   const ids = [...source.ids()];

@@ -25,6 +25,9 @@ export interface ScoreReport {
 /**
  * Scores a `result.json` of VQA (also VizWiz and TextVQA in that layout).
  * @throws DataError when a question has no result, or a result has no question.
+ * @example
+ * const { scores } = await scoreVqaFile('result.json', 'annotations.json');
+ * scores.overall; // 100
  */
 export async function scoreVqaFile(results: string, annotations: string): Promise<ScoreReport> {
   const [annotated, answers] = [await readVqaAnnotations(annotations), await readVqaResults(results)];
@@ -44,7 +47,12 @@ export async function scoreVqaFile(results: string, annotations: string): Promis
   return { scores, text };
 }
 
-/** Scores a CSV of NLVR2 predictions. @throws DataError when a statement has no prediction. */
+/**
+ * Scores a CSV of NLVR2 predictions.
+ * @throws DataError when a statement has no prediction.
+ * @example
+ * const { scores } = await scoreNlvr2File('predictions.csv', 'nlvr2/dev.json'); // { accuracy: 1, consistency: 1 }
+ */
 export async function scoreNlvr2File(predictions: string, data: string): Promise<ScoreReport> {
   const statements = await readNlvr2(data);
   const labels = parseNlvrPredictions(await readText(predictions), predictions);
@@ -56,6 +64,9 @@ export async function scoreNlvr2File(predictions: string, data: string): Promise
  * Scores VCR predictions (lines of answers, of rationales, or both) and writes the leaderboard's CSV when a path is given. Without `data`
  * (test sets have no labels) only the CSV is written.
  * @throws DataError when an annotation has no prediction or, for the CSV, not all 20 probabilities.
+ * @example
+ * const { scores } = await scoreVcrFiles(['answers.jsonl', 'rationales.jsonl'], { data: 'val.jsonl' });
+ * scores['Q->AR']; // 0: the answer is correct, the rationale is not
  */
 export async function scoreVcrFiles(
   predictionFiles: readonly string[],
@@ -91,6 +102,10 @@ const VCR_LINES = [
  * Scores lines of `{ id, phrase, boxes }`, boxes best first, against Flickr30k Entities: R@1, R@5, R@10, and with region features the upper
  * bound; over all phrases and by type.
  * @throws DataError when a phrase has no prediction, or its boxes are malformed.
+ * @example
+ * const given = { entities: 'flickr30k_entities', split: 'test.txt', features: ['features.vbf'] };
+ * const { scores } = await scoreFlickrFile('boxes.jsonl', given);
+ * scores['R@1']; // 100
  * @see jnhwkim/ban-vqa `train_flickr.py` (recall, upper bound) and ashkamath/mdetr `datasets/flickr_eval.py` (by type)
  */
 export async function scoreFlickrFile(

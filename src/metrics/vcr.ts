@@ -19,7 +19,13 @@ export interface VcrScores {
   'Q->AR'?: number;
 }
 
-/** Percentages of correct predictions, for the kinds that the predictions hold. @throws DataError for a record without label or prediction. */
+/**
+ * Percentages of correct predictions, for the kinds that the predictions hold.
+ * @throws DataError for a record without label or prediction.
+ * @example
+ * const records = await readVcr('val.jsonl'); // one, whose answer is 1
+ * scoreVcr(records, new Map([['val-0', { answers: [0.1, 0.7, 0.1, 0.1] }]])); // { 'Q->A': 100 }
+ */
 export function scoreVcr(records: readonly VcrRecord[], predictions: ReadonlyMap<string, VcrPrediction>): VcrScores {
   requireKinds('scoreVcr', { 'a list': { records }, 'a Map': { predictions } });
   const counts = Object.entries(countVcr(records, predictions)) as [keyof VcrScores, number][];

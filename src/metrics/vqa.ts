@@ -12,6 +12,10 @@ const trimmed = (text: string): string => text.replace(/[\n\t]/g, ' ').replace(O
 /**
  * The accuracy of one answer, in [0, 1]: the mean over annotators of min(1, matches among the others / 3).
  * Answers are normalised only when the annotators' answers differ, as in the tool.
+ * @example
+ * const answers = Array.from({ length: 10 }, (_, i) => ({ answer: i < 3 ? 'red' : 'pink', source: String(i) }));
+ * const annotation = { questionId: '1', questionType: 'what color', answerType: 'other', usualAnswer: 'pink', answers };
+ * vqaAnswerAccuracy(annotation, 'red'); // 0.9: 2 / 3 for each of the three who answered red, 1 for the others
  */
 export function vqaAnswerAccuracy(annotation: VqaAnnotation, prediction: string): number {
   requireKinds('vqaAnswerAccuracy', { 'an object': { annotation }, 'a text': { prediction } });

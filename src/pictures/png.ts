@@ -9,6 +9,9 @@ import { requireKinds } from '../options.js';
 /**
  * Reads a PNG of any color type; transparency is blended with white.
  * @param name the file's name in errors. @throws DataError when the bytes are not a complete PNG.
+ * @example
+ * const bytes = encodePng({ width: 2, height: 1, rgb: Uint8Array.of(255, 0, 0, 0, 0, 255) });
+ * const { width, height, rgb } = decodePng(bytes); // 2, 1, [255, 0, 0, 0, 0, 255]
  */
 export function decodePng(bytes: Uint8Array, name = 'picture'): RgbImage {
   const { width, height, data } = readRgba(bytes, name);

@@ -24,6 +24,12 @@ export interface MaskedText {
  * Hides 15% of the word pieces, each on its own: 80% become [MASK], 10% any piece of the vocabulary, 10% are unchanged. [CLS] and [SEP]
  * are never predicted.
  * @param uniform numbers in [0, 1), two for each piece.
+ * @example
+ * const { tokenizer } = await VisualBertProcessor.fromPretrained('bert-base-uncased', { task: 'vqa' });
+ * const { cls, sep } = tokenizer.special;
+ * const masked = maskText({ ids: [cls, 2158, sep], typeIds: [0, 0, 0] }, tokenizer, [0, 0, 0.1, 0, 0, 0]);
+ * masked.text.ids; // [cls, tokenizer.special.mask, sep]
+ * masked.labels; // [2158], at masked.positions, [1]
  * @see uclanlp/visualbert `fine_tuning.py`, random_word; https://arxiv.org/abs/1810.04805 section 3.1
  */
 export function maskText(text: EncodedText, tokenizer: TextTokenizer, uniform: ArrayLike<number>): MaskedText {

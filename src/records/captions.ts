@@ -12,6 +12,8 @@ export interface Caption {
 /**
  * Reads captions: COCO's `{ annotations: [{ image_id, caption }] }`, an array or lines of the same records.
  * @throws DataError naming the record; when there are none.
+ * @example
+ * await readCaptions('captions.json'); // [{ imageId: '42', caption: 'A red bus.' }]
  * @see https://cocodataset.org/#format-data
  */
 export async function readCaptions(path: string): Promise<Caption[]> {

@@ -8,6 +8,9 @@ import { requireKinds } from '../options.js';
 /**
  * Reads easy-VQA's `questions.json`, lists of `[question, answer, image id]`: each answer is repeated for ten annotators, so that the
  * official accuracy is 1 for it and 0 for all others. Questions without ids are numbered from `first`.
+ * @example
+ * const [{ question, annotation }] = await readEasyVqa('easy-vqa/questions.json');
+ * annotation.usualAnswer; // 'circle', of ten annotators
  * @see https://github.com/vzhou842/easy-VQA
  */
 export async function readEasyVqa(path: string, options: { first?: number } = {}): Promise<VqaExample[]> {
@@ -38,7 +41,11 @@ export async function readEasyVqa(path: string, options: { first?: number } = {}
   });
 }
 
-/** Whether a questions file is easy-VQA's: an array of arrays instead of the official object. */
+/**
+ * Whether a questions file is easy-VQA's: an array of arrays instead of the official object.
+ * @example
+ * await isEasyVqa('easy-vqa/questions.json'); // true
+ */
 export async function isEasyVqa(path: string): Promise<boolean> {
   requireKinds('isEasyVqa', { 'a path': { path } });
   const source = await openSource(path);

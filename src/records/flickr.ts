@@ -30,6 +30,9 @@ export interface PhraseSentence {
  * Reads Flickr30k Entities: `Sentences/<id>.txt`, `Annotations/<id>.xml` and a list of image ids (`train.txt`, `val.txt`, `test.txt`).
  * Phrases without a box (scenes, things not visible) are left out, and sentences without any phrase, as the authors do.
  * @throws DataError naming the file and line.
+ * @example
+ * const [{ words, phrases }] = await readFlickrEntities('flickr30k_entities', 'test.txt');
+ * const { first, last, boxes } = phrases[0]; // words 0 to 2, 'A small dog': [[20, 5, 32, 30]]
  * @see https://github.com/BryanPlummer/flickr30k_entities
  */
 export async function readFlickrEntities(folder: string, split: string): Promise<PhraseSentence[]> {

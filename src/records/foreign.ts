@@ -123,6 +123,8 @@ export type ForeignFormat = keyof typeof FOREIGN_FORMATS;
  * Converts files of another project to lines of own data. Regions without words or area are left out.
  * @returns how many records were read and lines written.
  * @throws DataError naming the record that lacks a field, or when there are no lines.
+ * @example
+ * await convertRecords('gqa', ['gqa.json'], 'questions.jsonl'); // { records: 1, lines: 1 }
  */
 export async function convertRecords(
   format: ForeignFormat,

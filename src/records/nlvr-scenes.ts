@@ -61,6 +61,10 @@ function readItem(record: JsonRecord): NlvrItem {
 /**
  * A scene as regions: each box, followed by its items. Kind, color, size and box are one-hot (a box has no color and no size),
  * corners and sides are shares of the box. Boxes are in the pixels of NLVR's 400 x 100 pictures.
+ * @example
+ * const square = { type: 'square', color: 'Yellow', x: 10, y: 20, size: 20 };
+ * const { count, dim, boxes } = sceneRegions([[square], [], []]); // 4 regions of 19 numbers
+ * boxes.subarray(4, 8); // the square: 10, 20, 30, 40
  */
 export function sceneRegions(scene: NlvrScene): RegionFeatures {
   requireKinds('sceneRegions', { 'a list': { scene } });

@@ -23,6 +23,9 @@ export interface SceneStatement extends Statement {
  * Reads NLVR: lines of `{ sentence, label, identifier, structured_rep }`. Records without `structured_rep` name their picture in
  * `image_id` or `image`, else by their identifier.
  * @throws DataError naming the line.
+ * @example
+ * const [{ sentence, label, scene }] = await readNlvr('nlvr/dev.json');
+ * scene[0]; // the left box: [{ type: 'square', color: 'Yellow', x: 10, y: 20, size: 20 }]
  * @see https://github.com/lil-lab/nlvr/tree/master/nlvr
  */
 export async function readNlvr(path: string): Promise<SceneStatement[]> {
@@ -47,6 +50,9 @@ export async function readNlvr(path: string): Promise<SceneStatement[]> {
 /**
  * Reads NLVR2: lil-lab's lines (`sentence`, `label` "True", images named by the identifier) or LXMERT's array (`sent`, `label` 1, `img0`, `img1`).
  * @throws DataError naming the record.
+ * @example
+ * const [{ sentence, label, imageIds }] = await readNlvr2('nlvr2/dev.json');
+ * imageIds; // ['dev-0-0-img0', 'dev-0-0-img1'], left and right
  * @see https://github.com/lil-lab/nlvr/tree/master/nlvr2
  */
 export async function readNlvr2(path: string): Promise<Statement[]> {
@@ -90,7 +96,12 @@ function readLabel(value: unknown, where: string): boolean | null {
   throw new DataError(`${where}: expected the label true or false, received ${JSON.stringify(value)}`);
 }
 
-/** The held-out statements that share neither their sentence nor their scene with a training one. */
+/**
+ * The held-out statements that share neither their sentence nor their scene with a training one.
+ * @example
+ * const statement = { identifier: '12-0', sentence: 'There is a box.', label: true, imageIds: ['12-0'], scene: null };
+ * withoutOverlap([statement], [{ ...statement, sentence: 'there is a box' }]); // []: case and punctuation do not count
+ */
 export function withoutOverlap(
   heldOut: readonly SceneStatement[],
   training: readonly SceneStatement[],

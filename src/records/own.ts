@@ -136,7 +136,13 @@ export function requireOwnTask(task: unknown): void {
     throw new ConfigError(`task: expected one of ${Object.keys(OWN_SCHEMAS).join(', ')}, received ${shown(task)}`);
 }
 
-/** Reads own data. @throws DataError listing the first problems and their number. */
+/**
+ * Reads own data.
+ * @throws DataError listing the first problems and their number.
+ * @example
+ * const [{ question, imageId, scores }] = await readOwnRecords('answering', 'mine.jsonl');
+ * scores.get('red'); // 0.6: two annotators gave this answer
+ */
 export async function readOwnRecords(task: 'classification', path: string): Promise<ClassificationRecord[]>;
 export async function readOwnRecords(task: 'answering', path: string): Promise<AnsweringRecord[]>;
 export async function readOwnRecords(task: 'grounding', path: string): Promise<PhraseSentence[]>;

@@ -39,6 +39,9 @@ const metadata = z.object({
  * The pictures of annotation files (`train.jsonl` and so on), each once, in order.
  * @param folder `vcr1images`, below which all files lie. @throws DataError naming the line: missing field, a path that leaves the folder,
  * two pictures with one id.
+ * @example
+ * const [{ id, picture, objects }] = await readVcrImages(['val.jsonl'], 'vcr1images');
+ * picture; // 'vcr1images/still.jpg'
  */
 export async function readVcrImages(paths: readonly string[], folder: string): Promise<VcrImage[]> {
   requireKinds('readVcrImages', { 'a list': { paths } });

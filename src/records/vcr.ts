@@ -23,6 +23,9 @@ const CHOICES = 4;
 /**
  * Reads `train.jsonl`, `val.jsonl` or `test.jsonl` of VCR.
  * @throws DataError naming the line: missing field, a tag without object, a number of choices other than four.
+ * @example
+ * const [{ question, answers, answerLabel }] = await readVcr('val.jsonl');
+ * question; // ['Does', [1], 'see', [2], '?']: objects 1 and 2 are named
  * @see https://visualcommonsense.com/download/
  */
 export async function readVcr(path: string): Promise<VcrRecord[]> {

@@ -9,6 +9,9 @@ import { firstOf } from '../words.js';
 /**
  * Joins questions with annotations by question id, in the order of the questions.
  * @throws DataError when some but not all questions are annotated, or an annotation has no question.
+ * @example
+ * const examples = joinVqa(await readVqaQuestions('questions.json'), await readVqaAnnotations('annotations.json'));
+ * const { question, annotation } = examples[0]; // annotation.usualAnswer: 'red'
  */
 export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly VqaAnnotation[] | null): VqaExample[] {
   requireKinds('joinVqa', { 'a list': { questions, annotations: annotations === null ? [] : annotations } });

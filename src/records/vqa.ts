@@ -37,6 +37,8 @@ export interface VqaExample extends VqaQuestion {
 /**
  * Reads a questions file, the official `{ questions: [...] }`.
  * @throws DataError naming the record: missing field, duplicate question id.
+ * @example
+ * const [first] = await readVqaQuestions('questions.json'); // { questionId: '42001', imageId: '42', question: 'What color is the bus?' }
  * @see https://visualqa.org/vqa_v2_download.html
  */
 export async function readVqaQuestions(path: string): Promise<VqaQuestion[]> {
@@ -56,6 +58,10 @@ export async function readVqaQuestions(path: string): Promise<VqaQuestion[]> {
 /**
  * Reads an annotations file, the official `{ annotations: [...] }`.
  * @throws DataError naming the record: missing field, no answers, duplicate question id.
+ * @example
+ * const [{ usualAnswer, answers }] = await readVqaAnnotations('annotations.json');
+ * usualAnswer; // 'red'
+ * answers.length; // 10, one from each annotator
  */
 export async function readVqaAnnotations(path: string): Promise<VqaAnnotation[]> {
   const requireNew = createIdCheck('the annotation of question');
@@ -89,6 +95,9 @@ export async function readVqaAnnotations(path: string): Promise<VqaAnnotation[]>
 /**
  * Reads a results file, `[{ question_id, answer }]`, as question id -> answer.
  * @throws DataError naming the record: missing field, question answered twice.
+ * @example
+ * const results = await readVqaResults('result.json');
+ * results.get('42001'); // 'red'
  * @see https://visualqa.org/evaluation.html
  */
 export async function readVqaResults(path: string): Promise<Map<string, string>> {

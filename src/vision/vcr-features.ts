@@ -33,6 +33,8 @@ export interface VcrFeatureOptions {
  * Writes the store for `train vcr --features`: for each picture its own features, then those of every object. Call it again to continue a
  * stopped run.
  * @throws DataError for invalid pictures, metadata or annotations; CheckpointError for another network's weights.
+ * @example
+ * await writeVcrFeatures({ data: ['val.jsonl'], images: 'vcr1images', detector: 'visualbert-vcr', output: 'vcr.vbf' });
  */
 export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void> {
   requireOptions('writeVcrFeatures', options);

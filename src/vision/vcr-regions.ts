@@ -30,7 +30,13 @@ export interface VcrScene {
   pictureHeight: number;
 }
 
-/** Reads a picture, its boxes and outlines. @throws DataError naming the file. */
+/**
+ * Reads a picture, its boxes and outlines.
+ * @throws DataError naming the file.
+ * @example
+ * const [image] = await readVcrImages(['val.jsonl'], 'vcr1images');
+ * const { boxes, masks } = await readVcrScene(image); // the whole picture, then image.objects
+ */
 export async function readVcrScene(image: VcrImage): Promise<VcrScene> {
   requireKinds('readVcrScene', { 'an object': { image } });
   const { boxes, outlines } = await readVcrMetadata(image);
@@ -52,7 +58,14 @@ export async function readVcrScene(image: VcrImage): Promise<VcrScene> {
   };
 }
 
-/** The features of a scene. */
+/**
+ * The features of a scene.
+ * @example
+ * const extractor = await VcrFeatureExtractor.load('visualbert-vcr/detector.safetensors');
+ * const [image] = await readVcrImages(['val.jsonl'], 'vcr1images');
+ * const { features, count, dim } = await vcrRegions(extractor, await readVcrScene(image)); // [count, dim] float32
+ * extractor.dispose();
+ */
 export async function vcrRegions(extractor: VcrFeatureExtractor, scene: VcrScene): Promise<RegionFeatures> {
   requireKinds('vcrRegions', { 'an object': { extractor, scene } });
   const { canvas, pictureBoxes, pictureWidth, pictureHeight } = scene;

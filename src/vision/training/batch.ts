@@ -25,6 +25,9 @@ export interface DetectionExample {
 /**
  * Resizes and pads pictures as for detection, and scales their boxes.
  * @throws DataError for a class or attribute that the detector does not have.
+ * @example
+ * const { pictures, boxes, classes } = detectionBatch(examples, config);
+ * boxes.shape; // [b, g, 4] for at most g objects in a picture
  */
 export function detectionBatch(examples: readonly DetectionExample[], config: DetectorConfig): DetectionBatch {
   requireKinds('detectionBatch', { 'a list': { examples }, 'an object': { config } });
