@@ -35,7 +35,12 @@ export interface EngineInfo {
   node: string;
 }
 
-/** Loads the engine, if there is one, and reports on it and on the cache. */
+/**
+ * Loads the engine, if there is one, and reports on it and on the cache.
+ * @example
+ * const { tensorflow, device, problem } = await engineInfo(); // such as '2.21.0', 'cpu', null
+ * if (problem !== null) console.log(problem);
+ */
 export async function engineInfo(): Promise<EngineInfo> {
   const base = {
     cache: enginesFolder(),

@@ -133,6 +133,8 @@ function startWhenAsked(): void {
 /**
  * Training needs the native engine, or a backend that was chosen by name. Loads the engine, with its options.
  * @throws EngineError when there is none: it says what to install, and that prediction and evaluation work without it.
+ * @example
+ * requireTrainingEngine(); // before data and model are opened
  */
 export function requireTrainingEngine(options: NativeOptions = {}): void {
   requireKinds('requireTrainingEngine', { 'an object': { options } });

@@ -29,7 +29,12 @@ const CONSTANT_SHARE = 0.02;
 /** Margin of the axis on both sides of a constant, as a share of its size. */
 const CONSTANT_MARGIN = 0.05;
 
-/** A chart with its series over one x axis; points that are not finite are left out. Empty when none is left. */
+/**
+ * A chart with its series over one x axis; points that are not finite are left out. Empty when none is left.
+ * @example
+ * const chart = lineChart('loss', [{ name: 'training', points: [[1, 0.9], [2, 0.7], [3, 0.6]] }]);
+ * const page = htmlPage({ title: 'Run', body: chart });
+ */
 export function lineChart(title: string, series: readonly Series[], options: ChartOptions = {}): Markup {
   requireKinds('lineChart', { 'a text': { title }, 'a list': { series }, 'an object': { options } });
   const { xLabel = 'step', mark } = options;

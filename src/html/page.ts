@@ -13,7 +13,11 @@ export interface PageParts {
   script?: string;
 }
 
-/** A whole page. Its content policy allows inline styles, pictures as data URLs, and a script when one is given; nothing else. */
+/**
+ * A whole page. Its content policy allows inline styles, pictures as data URLs, and a script when one is given; nothing else.
+ * @example
+ * const page = htmlPage({ title: 'Answers', body: html`<p>red</p>` }); // '<!doctype html>...'
+ */
 export function htmlPage(parts: PageParts): string {
   requireKinds('htmlPage', { 'an object': { parts } });
   const { title, body, style = '', script } = parts;

@@ -67,7 +67,12 @@ const ACTIVATIONS: Readonly<Record<string, TensorFunction>> = {
 /** Every name that `hiddenAct` accepts. */
 export const ACTIVATION_NAMES: readonly string[] = Object.keys(ACTIVATIONS);
 
-/** The function that `hiddenAct` names, or the function itself. @throws ConfigError for an unknown name. */
+/**
+ * The function that `hiddenAct` names, or the function itself.
+ * @throws ConfigError for an unknown name.
+ * @example
+ * activationFunction('relu')(tf.tensor1d([-1, 2])); // [0, 2]
+ */
 export function activationFunction(activation: Activation): TensorFunction {
   if (typeof activation === 'function') return activation;
   const named = Object.hasOwn(ACTIVATIONS, activation) ? ACTIVATIONS[activation] : undefined;

@@ -15,7 +15,11 @@ export interface WeightInit {
 /** Makes the initial value of the parameter `name` (its full name in the model). The caller owns the tensor. */
 export type WeightInitializer = (name: string, shape: number[], init: WeightInit) => tf.Tensor;
 
-/** Reproducible weights: each is drawn from the seed and a hash of its own name. 0 is an ordinary seed. */
+/**
+ * Reproducible weights: each is drawn from the seed and a hash of its own name. 0 is an ordinary seed.
+ * @example
+ * const weight = seededInitializer(0)('cls.weight', [2, 12], { kind: 'normal', stddev: 0.02 }); // [2, 12] float32
+ */
 export function seededInitializer(seed: number): WeightInitializer {
   return (name, shape, { kind, stddev = 1, zeroRow }) => {
     if (kind === 'zeros') return tf.zeros(shape);

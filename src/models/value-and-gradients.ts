@@ -23,6 +23,11 @@ export interface GradientOptions extends ForwardOptions {
 /**
  * Runs `model` on `inputs` (labels included) and computes the loss and its gradients for the trainable parameters.
  * @throws ConfigError when the inputs give no loss.
+ * @example
+ * const model = await VisualBertForVisualReasoning.fromPretrained('uclanlp/visualbert-nlvr2');
+ * const inputs = { inputIds: [[2, 5, 7, 3]], visualEmbeds: tf.zeros([1, 36, 1024]), labels: [1] };
+ * const { loss, gradients } = await valueAndGradients(model, inputs);
+ * gradients.get('cls.weight'); // [2, h] float32
  */
 export async function valueAndGradients(
   model: VisualBertPreTrainedModel,

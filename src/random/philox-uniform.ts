@@ -44,7 +44,11 @@ export function blocksBefore(shape: readonly number[], worker: number): number {
   return (worker * sizeOf(shape)) / WORDS_PER_BLOCK;
 }
 
-/** The key of a step: `[2] int32`. Seeds and steps count modulo 2^32; 0 is an ordinary seed. */
+/**
+ * The key of a step: `[2] int32`. Seeds and steps count modulo 2^32; 0 is an ordinary seed.
+ * @example
+ * const key = philoxKey(7, 2); // [7, 2]
+ */
 export function philoxKey(seed: number, step: number): tf.Tensor1D {
   return tf.tensor1d(Int32Array.of(seed, step), 'int32');
 }

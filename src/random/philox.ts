@@ -57,7 +57,11 @@ export function philoxBits(count: number, key0: number, key1: number, salt: numb
   return bits.subarray(0, count);
 }
 
-/** 32-bit FNV-1a of a text: a stable salt for a name. Returns a uint32. */
+/**
+ * 32-bit FNV-1a of a text: a stable salt for a name. Returns a uint32.
+ * @example
+ * hash32('a'); // 3826002220
+ */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);

@@ -18,6 +18,10 @@ import { parseOptions } from '../options.js';
  * For each layer and head how often the region that a phrase's last word attends to most matches the phrase (Flickr30k Entities or own
  * sentences with phrases). Any checkpoint can be used: its head is not needed.
  * @throws ConfigError for data without phrases
+ * @example
+ * const data = { entities: 'flickr30k_entities', split: 'test.txt', features: 'features.vbf' };
+ * const { best, baseline } = await evaluateHeads({ task: 'flickr', model: 'runs/vqa', data });
+ * console.log(`layer ${best.layer}, head ${best.head}: ${best.accuracy}; one region: ${baseline.accuracy}`);
  */
 export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, 'seed'>): Promise<HeadAccuracy> {
   const resolved = parseOptions('evaluateHeads', evaluateExplanationsSchema.omit({ seed: true }), options);

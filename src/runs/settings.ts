@@ -121,7 +121,12 @@ function partsOf(task: TaskName): ReadonlyMap<string, keyof SettingsByPart> {
   return new Map(parts.flatMap((part) => Object.keys(shapes[part]).map((name) => [name, part] as const)));
 }
 
-/** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is not JSON */
+/**
+ * Reads a JSON file of settings; lines that begin with // are comments.
+ * @throws ConfigError when it is not JSON
+ * @example
+ * const { learningRate, epochs } = await readSettings('configs/vqa.json'); // 0.00002, 10
+ */
 export async function readSettings(path: string): Promise<Record<string, unknown>> {
   const parsed = await readConfigJson(path, (text) => text.replace(/^\s*\/\/.*$/gm, ''));
   if (isTable(parsed)) return parsed;
@@ -154,7 +159,12 @@ function problemsOf(resolve: () => unknown): OptionsError | null {
   }
 }
 
-/** The settings of a run folder. @throws ConfigError when the folder holds no run, or its run.json has invalid settings */
+/**
+ * The settings of a run folder.
+ * @throws ConfigError when the folder holds no run, or its run.json has invalid settings
+ * @example
+ * const { task, model, data } = await readRun('runs/nlvr2'); // task: 'nlvr2'
+ */
 export async function readRun(dir: string): Promise<StoredRun> {
   requirePath('readRun', dir);
   const path = join(dir, RUN_FILE);

@@ -31,6 +31,10 @@ const evaluateShardSchema = evaluateRunSchema.extend({ shard: z.custom<Shard>(),
  * Runs a part of an evaluation's batches, as `evaluateRun` would run them, and writes the model's outputs.
  * @returns the number of examples in the part.
  * @throws ConfigError, DataError for invalid settings, data or shard
+ * @example
+ * const data = { data: 'mine.jsonl', features: 'features.vbf' };
+ * const evaluation = { task: 'answering', model: 'runs/vqa', data, purpose: 'evaluate', batchSize: 1 };
+ * await evaluateShard({ ...evaluation, shard: { index: 1, count: 2 }, output: 'part-1.safetensors' });
  */
 export async function evaluateShard(options: EvaluateShardOptions): Promise<Pick<RunEvaluation, 'count' | 'leftOut'>> {
   const resolved = parseOptions('evaluateShard', evaluateShardSchema, options);
@@ -65,6 +69,12 @@ const mergeSchema = evaluateRunSchema.pick({ output: true, onBatch: true });
  * Merges the outputs of all parts, in any order: metrics and predictions equal those of one evaluation, bit for bit. Examples are read again.
  * @param options `output`: file for the predictions, in the evaluation server's format.
  * @throws ConfigError when a part is missing or given twice, or predictions have no `output`; DataError for a file that is not a part, or parts of different evaluations
+ * @example
+ * const data = { data: 'mine.jsonl', features: 'features.vbf' };
+ * const evaluation = { task: 'answering', model: 'runs/vqa', data, purpose: 'evaluate', batchSize: 1 };
+ * const parts = ['part-1.safetensors', 'part-2.safetensors'];
+ * for (const [i, output] of parts.entries()) await evaluateShard({ ...evaluation, shard: { index: i + 1, count: 2 }, output });
+ * const { count, metrics } = await mergeEvaluations(parts);
  */
 export async function mergeEvaluations(
   paths: readonly string[],

@@ -60,6 +60,9 @@ export interface MonitoringOptions extends Pick<
  * Checks what needs neither data nor model: the arguments and the options of the task, that the workers can share a batch, and that the folder holds no other run.
  * @returns the arguments with all defaults filled in, and the updates that the run has already made
  * @throws ConfigError for arguments, options, a number of workers or a folder that do not fit
+ * @example
+ * const settings = await gatherSettings('nlvr', { data: 'train.json', outputDir: 'runs/new', epochs: 5 });
+ * const { step } = await requireStartable(settings); // 0: the run is new
  */
 export async function requireStartable(
   settings: RunSettings,

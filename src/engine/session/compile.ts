@@ -41,6 +41,12 @@ interface Recorded {
  * executed: values cannot be read inside. Tensors that it captures from outside become constants.
  * @throws EngineError at a call, when the function reads a value, depends on data in its shapes, uses a disposed variable or one of no state,
  * or an operation that cannot be recorded; the message names the operation and the caller's line. ConfigError for options that cannot be used.
+ * @example
+ * const weight = tf.variable(tf.tensor1d([1, 2]));
+ * const state = await createState(new Map([['weight', weight]]));
+ * const scaled = compile(({ x }) => ({ y: tf.mul(x, weight) }), { state });
+ * const { y } = await scaled({ x: { dtype: 'float32', shape: [2], data: Float32Array.of(3, 4) } }); // y.data: [3, 8]
+ * await state.dispose();
  */
 export function compile(fn: (inputs: Tensors) => Tensors, options: CompileOptions): Compiled {
   if (typeof fn !== 'function') throw new EngineError(`compile: expected a function of tensors, received ${shown(fn)}`);

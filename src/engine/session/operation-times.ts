@@ -13,7 +13,12 @@ export interface OperationTime {
 /** On a GPU this stream holds the time of kernels; the device itself shows their launches. */
 const STREAM = 'stream:all';
 
-/** Count and time of each type of operation, the costliest first. */
+/**
+ * Count and time of each type of operation, the costliest first.
+ * @example
+ * const event = { ph: 'X', pid: 0, name: 'MatMul', dur: 1500, args: { name: 'layer/MatMul' } }; // of a function's profile
+ * operationTimes({ traceEvents: [event, event] }); // [{ type: 'MatMul', count: 2, ms: 3 }]
+ */
 export function operationTimes(trace: ChromeTrace): OperationTime[] {
   requireKinds('operationTimes', { 'an object': { trace } });
   const { traceEvents } = trace;
@@ -28,7 +33,12 @@ export function operationTimes(trace: ChromeTrace): OperationTime[] {
   return [...types.values()].sort((a, b) => b.ms - a.ms);
 }
 
-/** The costliest types as lines of text: time, share, count. */
+/**
+ * The costliest types as lines of text: time, share, count.
+ * @example
+ * const table = operationTable([{ type: 'MatMul', count: 2, ms: 3 }, { type: 'Add', count: 1, ms: 1 }]);
+ * table.split('\n')[1]; // 'MatMul       3.0  75.0%      2'
+ */
 export function operationTable(times: readonly OperationTime[], rows = 15): string {
   requireKinds('operationTable', { 'a list': { times } });
   const total = times.reduce((sum, { ms }) => sum + ms, 0);

@@ -29,6 +29,11 @@ import { requireKinds } from '../../options.js';
 /**
  * Moves variables into a new session. Until `dispose` their values are only there.
  * @throws ConfigError for options out of their range; EngineError when the native engine is not installed.
+ * @example
+ * const weight = tf.variable(tf.tensor1d([1, 2]));
+ * const state = await createState(new Map([['weight', weight]]));
+ * await state.write('weight', { dtype: 'float32', shape: [2], data: Float32Array.of(3, 4) });
+ * await state.dispose(); // weight holds [3, 4]
  */
 export async function createState(
   variables: ReadonlyMap<string, tf.Variable>,

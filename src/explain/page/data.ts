@@ -70,7 +70,15 @@ const DEFAULT_ANSWERS = 3;
 /** Digits of scores in a page. */
 const DIGITS = 4;
 
-/** Explains the most likely answers by every method. @throws ConfigError as `explain` does */
+/**
+ * Explains the most likely answers by every method.
+ * @throws ConfigError as `explain` does
+ * @example
+ * const ask = await pipeline('visual-question-answering', 'runs/vqa');
+ * const text = 'What color is the bus?';
+ * const { subjects } = await pageDataOf(ask, { question: text, regions }, { text }); // the three most likely answers
+ * await ask.dispose();
+ */
 export async function pageDataOf<T extends PipelineName>(
   pipeline: Pipeline<T>,
   input: PipelineInput<T>,

@@ -29,7 +29,14 @@ export async function writeExplanationPage(path: string, data: PageData): Promis
   await writeTextAtomic(path, explanationPage(data));
 }
 
-/** The page as text. */
+/**
+ * The page as text.
+ * @example
+ * const ask = await pipeline('visual-question-answering', 'runs/vqa');
+ * const text = 'What color is the bus?';
+ * const page = explanationPage(await pageDataOf(ask, { question: text, regions }, { text })); // '<!doctype html>...'
+ * await ask.dispose();
+ */
 export function explanationPage(data: PageData): string {
   requireKinds('explanationPage', { 'an object': { data } });
   // Inside a script only </ and <!-- would end or change it.
