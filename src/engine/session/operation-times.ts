@@ -12,6 +12,8 @@ export interface OperationTime {
 
 /** On a GPU this stream holds the time of kernels; the device itself shows their launches. */
 const STREAM = 'stream:all';
+/** Of the first column of `operationTable`. */
+const HEADING = 'operation';
 
 /**
  * Count and time of each type of operation, the costliest first.
@@ -37,7 +39,7 @@ export function operationTimes(trace: ChromeTrace): OperationTime[] {
  * The costliest types as lines of text: time, share, count.
  * @example
  * const table = operationTable([{ type: 'MatMul', count: 2, ms: 3 }, { type: 'Add', count: 1, ms: 1 }]);
- * table.split('\n')[1]; // 'MatMul       3.0  75.0%      2'
+ * table.split('\n')[1]; // 'MatMul          3.0  75.0%      2'
  */
 export function operationTable(times: readonly OperationTime[], rows = 15): string {
   requireKinds('operationTable', { 'a list': { times } });
@@ -56,11 +58,11 @@ export function operationTable(times: readonly OperationTime[], rows = 15): stri
         ]),
     { type: 'all', count: times.reduce((sum, { count }) => sum + count, 0), ms: total },
   ];
-  const width = Math.max(...shown.map(({ type }) => type.length));
+  const width = Math.max(HEADING.length, ...shown.map(({ type }) => type.length));
   const line = (type: string, ms: string, share: string, count: string): string =>
     `${type.padEnd(width)} ${ms.padStart(9)} ${share.padStart(6)} ${count.padStart(6)}`;
   return [
-    line('operation', 'ms', 'share', 'count'),
+    line(HEADING, 'ms', 'share', 'count'),
     ...shown.map(({ type, count, ms }) =>
       line(type, ms.toFixed(1), `${((100 * ms) / Math.max(total, 1e-9)).toFixed(1)}%`, String(count)),
     ),
