@@ -2,6 +2,7 @@
 import { writeTextAtomic } from '#platform';
 import { html } from '../../html/escape.js';
 import { htmlPage } from '../../html/page.js';
+import { pageScript } from '../../html/script.js';
 import { attendingPosition } from '../contract.js';
 import { showExplanation } from './client.js';
 import type { PageData } from './data.js';
@@ -80,6 +81,8 @@ export function explanationPage(data: PageData): string {
       </section>
     </main>
   `;
-  const script = `(${showExplanation.toString()})(${json}, (${createPageElements.toString()})(), ${attendingPosition.toString()})`;
+  const script = pageScript(
+    `(${showExplanation.toString()})(${json}, (${createPageElements.toString()})(), ${attendingPosition.toString()});`,
+  );
   return htmlPage({ title: data.text, body, style: EXPLANATION_STYLE, script });
 }

@@ -4,6 +4,7 @@ import { createPageElements } from '../../explain/page/elements.js';
 import { EXPLANATION_STYLE } from '../../explain/page/style.js';
 import { html } from '../../html/escape.js';
 import { servedPage } from '../../html/page.js';
+import { pageScript } from '../../html/script.js';
 import { BASE_STYLE } from '../../html/stylesheet.js';
 import { attendingPosition } from '../../explain/contract.js';
 import { groupsOf } from './answer-groups.js';
@@ -78,12 +79,12 @@ const PAGE = servedPage({
 });
 
 /** The functions of the page by their source, and the call that fills it. */
-const SCRIPT_TEXT = `(() => {
+const SCRIPT_TEXT = pageScript(`
   const elements = (${createPageElements.toString()})();
   const requests = (${createPageRequests.toString()})(() => { elements.find('login').hidden = false; });
   const pictures = (${createPagePictures.toString()})(elements, requests);
   (${runPage.toString()})({ elements, requests, pictures, groupsOf: ${groupsOf.toString()}, attendingPosition: ${attendingPosition.toString()} });
-})();`;
+`);
 
 /** Adds the page. */
 export function addPage(app: FastifyInstance): void {
