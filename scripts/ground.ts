@@ -32,7 +32,12 @@ const ground: CommandModule<object, GroundArguments> = {
     yargs
       .options({
         ...checkpointFlags(),
-        question: { ...question, describe: 'the sentence', demandOption: true },
+        sentence: {
+          ...question,
+          alias: ['question', 'statement', 'text'],
+          describe: 'the sentence',
+          demandOption: true,
+        },
         phrase: {
           type: 'string',
           array: true,

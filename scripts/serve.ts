@@ -1,7 +1,6 @@
 // visualbert serve: serves a checkpoint over HTTP, with a web page. Starts in seconds and runs until a signal ends it.
 import type { Argv, CommandModule } from 'yargs';
 import {
-  DETECTOR_NAMES,
   listenForStop,
   openPictureDetector,
   serve as startServer,
@@ -15,6 +14,7 @@ import { refuseUnused } from './flags/checks.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { featureFlags, type OneInputArguments, pixelsOf } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
+import { DETECTOR_DESCRIPTION } from './flags/stores.js';
 import { flagsOf } from './flags/settings.js';
 import {
   type ComputingOptions,
@@ -85,7 +85,7 @@ const serve: CommandModule<object, ServeArguments> = {
         },
         detector: {
           type: 'string',
-          describe: `detects regions in uploaded pictures: a name (${DETECTOR_NAMES.join(', ')}) or folder`,
+          describe: `detects regions in uploaded pictures: ${DETECTOR_DESCRIPTION}`,
           group: IMAGES,
         },
         ...flagsOf({ host, port, logLevel }, LISTEN),

@@ -90,6 +90,8 @@ export interface Explanation {
   answers: ExplainedAnswer[];
   words: ExplainedWord[];
   images: ExplainedImage[];
+  /** Where the text was longer than the model reads: `words` are those that it read. */
+  truncated?: true;
   /**
    * `[words][regions]`, regions of all images in order: what each word attends to (the mean of its pieces' rows); with `leave-out` how much
    * less the region matters without the word, negative where it matters more.

@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.js';
 import { parseOptions, requireKinds } from '../options.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../pipelines/contract.js';
 import { usePipeline } from '../pipelines/create.js';
+import { truncationOf } from '../pipelines/example.js';
 import { rowsOf, sharesOf, wordRows } from './attributions.js';
 import {
   type ExplainedAnswer,
@@ -94,6 +95,7 @@ function scored(
     answers,
     words: words.map((word, i) => ({ ...word, score: scores.words[i] as number })),
     images,
+    ...truncationOf(example),
   };
 }
 

@@ -1,5 +1,6 @@
 // Opens region features in any format: the only file that imports all readers.
 import { readdir } from 'node:fs/promises';
+import { z } from 'zod';
 import { exists, isFolder, joinPath, openSource } from '#platform';
 import { DataError } from '../errors.js';
 import { isArrow } from '../formats/arrow/messages.js';
@@ -9,7 +10,7 @@ import { openFeatureStore } from './store/read.js';
 import { isFeatureFile, openFolderFeatures } from './readers/folder.js';
 import { isHdf5 } from '../formats/hdf5.js';
 import { openHdf5Features } from './readers/hdf5.js';
-import { PICTURE_FEATURE_DEFAULTS, type PictureFeatureOptions } from './pixel-options.js';
+import { PICTURE_FEATURE_DEFAULTS, PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from './pixel-options.js';
 import { openPictureFeatures } from './readers/pictures.js';
 import { isLmdb } from '../formats/lmdb.js';
 import { ALLENNLP_FILES, LMDB_FILE, openLmdbFeatures } from './readers/lmdb.js';
@@ -17,7 +18,7 @@ import type { RegionFeatureSource } from './region-features.js';
 import { joinSources } from './wrappers.js';
 import { openTensorFileFeatures } from './readers/tensor-file.js';
 import { openTsvFeatures } from './readers/tsv.js';
-import { requireOptions, requirePaths } from '../options.js';
+import { parseOptions, requirePaths, wholeNumber } from '../options.js';
 import { firstOf } from '../words.js';
 
 /** Options of `openRegionFeatures`. */
@@ -25,6 +26,11 @@ export interface OpenFeatureOptions extends Partial<PictureFeatureOptions> {
   /** The width that the model reads, its `visualEmbeddingDim`: it distinguishes grids `[h, w, d]` and `[d, h, w]` where their shape does not. */
   dim?: number;
 }
+
+const schema = z
+  .strictObject(PICTURE_FEATURE_OPTIONS)
+  .partial()
+  .extend({ dim: wholeNumber(1).optional() });
 
 type Open = (path: string, dim?: number) => Promise<RegionFeatureSource>;
 
@@ -63,7 +69,7 @@ export async function openRegionFeatures(
   paths: string | readonly string[],
   options: OpenFeatureOptions = {},
 ): Promise<RegionFeatureSource> {
-  requireOptions('openRegionFeatures', options);
+  parseOptions('openRegionFeatures', schema, options);
   const all = requirePaths('openRegionFeatures', paths);
   const sources: RegionFeatureSource[] = [];
   try {

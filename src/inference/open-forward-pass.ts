@@ -19,7 +19,7 @@ export interface ForwardPassOptions {
 }
 
 /** Shapes of a forward pass, 5 MB each at base size: batch sizes times lengths of texts times counts of regions, of which a server may get all. */
-const MAX_SHAPES = 64;
+const MAX_SHAPES = 128;
 
 /** Inference without dropout, recorded by default if the native engine is the backend. @throws ConfigError for a precision that it cannot have */
 export async function createForwardPass(model: RunnableModel, options: ForwardPassOptions = {}): Promise<ForwardPass> {

@@ -43,6 +43,11 @@ export function sizeOfExample({ sequences }: PipelineExample): ExampleSize {
   };
 }
 
+/** `{ truncated: true }` where a text was longer than the model reads, for results. */
+export function truncationOf({ sequences }: PipelineExample): { truncated?: true } {
+  return sequences.some(({ text }) => text.isTruncated) ? { truncated: true } : {};
+}
+
 /** Regions of all images of a sequence. */
 export function regionCount({ regions }: EncodedExample): number {
   return regions.reduce((sum, { count }) => sum + count, 0);

@@ -11,6 +11,8 @@ import type { PROBLEM } from './schemas.js';
 const LONGEST_MESSAGE = 1000;
 /** Fastify's code of an error for a body in another form than JSON. */
 const WRONG_TYPE = 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+/** Fastify's code of an error for a body that is no JSON, or has a key that could change objects. */
+const NO_JSON = 'FST_ERR_CTP_INVALID_JSON_BODY';
 /** Fastify's code of an error for a body above the limit. */
 const TOO_LARGE = 'FST_ERR_CTP_BODY_TOO_LARGE';
 /** Responses to connections that Node gives up before there is a request, by Node's code of the error. */
@@ -33,6 +35,12 @@ export function handleFailures(app: FastifyInstance): void {
       const received = request.headers['content-type'] ?? 'none';
       return send(reply, statusCode, `expected the header "content-type: application/json", received ${received}`);
     }
+    if (error.code === NO_JSON)
+      return send(
+        reply,
+        statusCode,
+        'expected a body of valid JSON, without NaN, and without a key __proto__ or constructor',
+      );
     if (error.code === TOO_LARGE) {
       const { bodyLimit } = request.routeOptions;
       return send(

@@ -75,7 +75,10 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
       },
     )
     .refine(({ features, boxes }) => boxes === undefined || boxes.length === features?.length, {
-      error: 'expected as many boxes as rows of features',
+      error: ({ input }) => {
+        const { features = [], boxes = [] } = input as ImageBody;
+        return `expected as many boxes as rows of features, received ${boxes.length} and ${features.length}`;
+      },
     });
   const token = z.union([text, z.array(z.int().nonnegative()).max(MAX_OBJECTS)]);
   const tagged = z.union([text, z.array(token).min(1).max(MAX_TOKENS)], {
@@ -174,9 +177,9 @@ const index = z.int();
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly().optional();
 const answered = z.object({
   truncated: z
-    .boolean()
+    .literal(true)
     .optional()
-    .meta({ description: 'true where a text is longer than maxLength of /v1/model, so that its rest was not read' }),
+    .meta({ description: 'where a text is longer than maxLength of /v1/model, so that its rest was not read' }),
 });
 
 /** Responses of tasks. */
@@ -191,7 +194,7 @@ export const RESPONSES = {
     masks: z.array(z.object({ position: z.int(), words: z.array(z.object({ word: z.string(), id: z.int(), score })) })),
   }),
   match: answered.extend({ score, matches: z.boolean() }),
-  explain: z.object({
+  explain: answered.extend({
     method: z.enum(EXPLANATION_METHODS),
     layer: z.int().optional(),
     head: z.int().nullable().optional(),

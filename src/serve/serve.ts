@@ -2,7 +2,6 @@
 import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { ConfigError } from '../errors.js';
-import type { RegionFeatures } from '../features/region-features.js';
 import { tasksOfCheckpoint } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline } from '../pipelines/contract.js';
 import { pipeline } from '../pipelines/node-pipeline.js';
@@ -23,9 +22,6 @@ import { defined, requireOptions } from '../options.js';
  * it should not.
  */
 const DRAIN_MS = 500;
-/** The usual number of regions per image, for warming up without a store. */
-const USUAL_REGIONS = 36;
-
 /**
  * Loads a checkpoint and listens. Requests that arrive while the model runs share its next batch.
  * @example
@@ -34,7 +30,7 @@ const USUAL_REGIONS = 36;
  * const response = await fetch(`${server.url}/v1/answer`, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
  * const { answers } = await response.json(); // [{ answer, index, score }, ...]
  * await server.close();
- * @throws ConfigError for a checkpoint without a task, packages that are not installed, or an address beyond loopback without a token
+ * @throws DataError for features of another width than the model's; ConfigError for a checkpoint without a task, packages that are not installed, or an address beyond loopback without a token
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
   requireOptions('serve', given);
@@ -64,8 +60,9 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     };
     const app = await createApp(packages, service, { host, token: asked, limits: bounds, logLevel, metrics, problem });
     app.addHook('onSend', async (_, reply) => void (closing.signal.aborted && reply.header('connection', 'close')));
+    const sample = await service.sample();
     await app.listen({ host, port });
-    const ready = warmUp(service, closing.signal).then(() => void (isWarm = true));
+    const ready = service.warmUp(sample, closing.signal).then(() => void (isWarm = true));
     ready.catch((error: unknown) => app.log.error(error, 'warming up the model failed'));
     const { port: taken } = app.server.address() as AddressInfo;
     return {
@@ -100,17 +97,4 @@ function requireServed(task: string): ServedName {
       `serve: expected a task that can be served, received ${task}; these are ${SERVED_NAMES.join(', ')}`,
     );
   return found;
-}
-
-/** Runs the task's sample with the first image of the store, or with regions of zeros. */
-async function warmUp(service: ModelService<ServedName>, signal: AbortSignal): Promise<void> {
-  const { images, task } = service;
-  const [id] = images.search('', 0, 1).ids;
-  const { visualEmbeddingDim: dim } = service.describe();
-  const zeros: RegionFeatures = {
-    ...{ count: USUAL_REGIONS, dim },
-    features: new Float32Array(USUAL_REGIONS * dim),
-  };
-  const regions = id === undefined ? zeros : await images.regionsOf(id);
-  await service.warmUp(task.inputOf(task.sample, task.hasSeveralImages ? [regions, regions] : [regions]), signal);
 }

@@ -3,9 +3,9 @@ import { explain } from '../explain/explain.js';
 import type { ExplainOptions, Explanation } from '../explain/contract.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { regionsOfRows } from '../features/region-rows.js';
-import type { Pipeline, PipelineInput } from '../pipelines/contract.js';
+import type { Pipeline } from '../pipelines/contract.js';
 import { accessTo, type PipelineAccess } from '../pipelines/create.js';
-import type { PipelineExample } from '../pipelines/example.js';
+import { type PipelineExample, truncationOf } from '../pipelines/example.js';
 import type { ServedImages } from './images.js';
 import { ModelQueue, type QueueOptions } from './queue.js';
 import { withInputErrors } from './request-error.js';
@@ -18,6 +18,9 @@ export interface TaskBody {
   topK?: number | undefined;
   [field: string]: unknown;
 }
+
+/** The usual number of regions per image, for warming up without a store. */
+const USUAL_REGIONS = 36;
 
 /** Answers requests with one pipeline. */
 export class ModelService<T extends ServedName> {
@@ -63,10 +66,9 @@ export class ModelService<T extends ServedName> {
     const { head } = this.access;
     const example = await this.encode(body, await this.regionsOf(regions));
     const result = await this.queue.example(example, signal);
-    const truncated = example.sequences.some(({ text }) => text.isTruncated) ? { truncated: true } : {};
     return withInputErrors(async () => ({
       ...this.task.answerOf(head.decode(result, callOptions<T>(topK))),
-      ...truncated,
+      ...truncationOf(example),
     }));
   }
 
@@ -88,9 +90,18 @@ export class ModelService<T extends ServedName> {
     };
   }
 
-  /** Runs an input in batches of each size that is recorded, so that no request waits for a recording. @param signal ends it after a batch */
-  async warmUp(input: PipelineInput<T>, signal: AbortSignal): Promise<void> {
-    const example = await this.access.head.encode(input);
+  /** An example of the task's sample with the first image of the store, or with regions of zeros. @throws DataError for a store of another width */
+  async sample(): Promise<PipelineExample> {
+    const { images, task } = this;
+    const [id] = images.search('', 0, 1).ids;
+    const { visualEmbeddingDim: dim } = this.describe();
+    const zeros = { count: USUAL_REGIONS, dim, features: new Float32Array(USUAL_REGIONS * dim) };
+    const regions = id === undefined ? zeros : await images.regionsOf(id);
+    return this.access.head.encode(task.inputOf(task.sample, task.hasSeveralImages ? [regions, regions] : [regions]));
+  }
+
+  /** Runs an example in batches of each size that is recorded, so that no request waits for a recording. @param signal ends it after a batch */
+  async warmUp(example: PipelineExample, signal: AbortSignal): Promise<void> {
     for (let size = 1; !signal.aborted; size = Math.min(2 * size, this.options.batchSize)) {
       const examples: PipelineExample[] = Array.from({ length: size }, () => example);
       await this.queue.alone(() => this.access.run(this.access.collate(examples)));

@@ -1,5 +1,6 @@
 // Pixel features: values by hand on pictures of a few pixels.
 import { describe, expect, test } from '@jest/globals';
+import { openRegionFeatures } from '../../src/features/open.js';
 import { gridBoxes, pixelFeatureDim, pixelFeatures } from '../../src/features/pixels.js';
 import { decodePng, encodePng } from '../../src/pictures/png.js';
 import type { RgbImage } from '../../src/pictures/rgb-image.js';
@@ -107,4 +108,11 @@ test('a grid of boxes covers the picture, row by row', () => {
     [0, 2, 3, 4],
     [3, 2, 6, 4],
   ]);
+});
+
+test('options that features from pictures cannot have are refused by name', async () => {
+  const opened = openRegionFeatures('pictures', { look: 'forms' as 'form', cells: 0, dim: 0 });
+  await expect(opened).rejects.toThrow(
+    'openRegionFeatures: cells: expected a whole number of at least 1, received 0; look: expected one of colors, form, received "forms"; dim: ',
+  );
 });

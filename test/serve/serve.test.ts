@@ -125,10 +125,13 @@ describe('answers', () => {
     expect(maxLength).toBe(64); // the positions of the model
     const truncatedOf = async (words: number): Promise<unknown> => {
       const body = { ...QUESTION, question: Array(words).fill('dog').join(' ') };
-      return ((await call(`${server.url}/v1/answer`, body)).body as { truncated?: boolean }).truncated;
+      const bodies = await Promise.all(
+        ['answer', 'explain'].map(async (path) => (await call(`${server.url}/v1/${path}`, body)).body),
+      );
+      return bodies.map((one) => (one as { truncated?: boolean }).truncated);
     };
-    expect(await truncatedOf(maxLength - 4)).toBeUndefined(); // beside [CLS], `?`, [MASK] and [SEP]
-    expect(await truncatedOf(maxLength - 3)).toBe(true);
+    expect(await truncatedOf(maxLength - 4)).toEqual([undefined, undefined]); // beside [CLS], `?`, [MASK] and [SEP]
+    expect(await truncatedOf(maxLength - 3)).toEqual([true, true]);
   });
 
   test('follow from the example of a body, which needs no change', async () => {
@@ -155,7 +158,7 @@ describe('answers', () => {
       'the store has no "../secret" among its 3 images; GET /v1/images?search=TEXT finds ids, limit and offset choose',
     ],
     ['an unknown field', { ...QUESTION, top: 3 }, 400, 'body: unknown top; known: question, regions, topK'],
-    ['a field of the prototype', '{"__proto__": {"question": "a"}}', 400, 'Body is not valid JSON'],
+    ['a field of the prototype', '{"__proto__": {"question": "a"}}', 400, 'expected a body of valid JSON'],
     [
       'ragged features',
       { ...QUESTION, regions: { features: [[1, 2], [1]] } },
@@ -180,7 +183,7 @@ describe('answers', () => {
     ],
     ['narrow features', { ...QUESTION, regions: { features: [[1, 2]] } }, 422, 'expected regions 5 wide'],
     ['a picture', { ...QUESTION, regions: { picture: 'AAAA' } }, 422, 'this server has no detector'],
-    ['no JSON', '{"question": ', 400, 'Body is not valid JSON'],
+    ['no JSON', '{"question": ', 400, 'expected a body of valid JSON'],
     ['too many values', { ...QUESTION, question: Array(20_000).fill(0) }, 422, 'expected at most 10000 values'],
     [
       'too long a text',
@@ -192,6 +195,12 @@ describe('answers', () => {
     ['no answers', { ...QUESTION, topK: 0 }, 400, 'topK: expected a number of at least 1, received 0'],
     ['half an answer', { ...QUESTION, topK: 1.5 }, 400, 'topK: expected a whole number, received 1.5'],
     ['no body', 'null', 400, 'body: expected an object, received null'],
+    [
+      'too few boxes',
+      { ...QUESTION, regions: { features: [[1], [2]], boxes: [[1, 2, 3, 4]] } },
+      400,
+      'regions: expected as many boxes as rows of features, received 1 and 2',
+    ],
     [
       'flat boxes',
       { ...QUESTION, regions: { features: [[1]], boxes: [[1, 2]] } },

@@ -4,6 +4,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import type { RegionFeatures } from '../../src/features/region-features.js';
+import { packFeatures } from '../../src/features/store/pack.js';
+import { memorySource } from '../../src/features/wrappers.js';
 import { serve } from '../../src/serve/serve.js';
 import { regionsOfImage } from '../helpers/models/pipeline-models.js';
 import { call, folder, PICTURE, QUESTION, start, store, vqa } from './small-server.js';
@@ -256,6 +258,9 @@ describe('a server', () => {
     await expect(serve({ model: vqa, task: 'feature-extraction' })).rejects.toThrow(
       'expected a task that can be served, received feature-extraction',
     );
+    const wide = join(folder, 'wide.vbf');
+    await packFeatures(memorySource('made', [['7', { features: new Float32Array(9), count: 1, dim: 9 }]]), wide);
+    await expect(serve({ model: vqa, features: wide, port: 0 })).rejects.toThrow('expected regions 5 wide');
     expect(existsSync(store)).toBe(true);
   });
 });

@@ -5,6 +5,7 @@ import { openRegionFeatures } from '../../features/open.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
 import { cachedSource, shuffledRegions, warnAboutMixture, withoutRegions } from '../../features/wrappers.js';
 import { DataError } from '../../errors.js';
+import { defined } from '../../options.js';
 import type { TaskContext } from './opened-task.js';
 import type { CommonOptions } from './options.js';
 
@@ -53,8 +54,8 @@ async function openControlled(
   { seed = 0 }: TaskContext,
   dim: number | undefined,
 ): Promise<RegionFeatureSource> {
-  const width = dim === undefined ? {} : { dim };
-  const opened = 'read' in source ? source : await openRegionFeatures(source, { ...options, ...width });
+  const { grid, cells, look } = options;
+  const opened = 'read' in source ? source : await openRegionFeatures(source, defined({ grid, cells, look, dim }));
   const cached = cachedSource(opened, options.cacheMb * 2 ** 20);
   if (options.regions === 'zeroed') return withoutRegions(cached);
   return options.regions === 'shuffled' ? shuffledRegions(cached, seed) : cached;
