@@ -71,8 +71,7 @@ export async function encodeWords(
 
 function warnAboutCut(maxLength: number): void {
   warnOnce(
-    `text: longer than ${maxLength} word pieces (maxLength, or the positions of the model), so that the rest is not read, which may be what was asked; ` +
-      'give shorter texts',
+    `text: longer than ${maxLength} word pieces, all that the model is set to read: its end is not read, and may have been what was asked; give shorter texts`,
   );
 }
 

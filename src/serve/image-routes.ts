@@ -4,7 +4,6 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { drawnBoxesOf } from '../explain/page/data.js';
 import { pictureKind } from '../pictures/kind.js';
-import { RequestError } from './request-error.js';
 import { PROBLEM, type RequestSchemas } from './schemas.js';
 import type { ModelService } from './service.js';
 import type { ServedName } from './tasks.js';
@@ -100,13 +99,10 @@ export function addImageRoutes(app: FastifyInstance, service: ModelService<Serve
       schema: {
         summary: 'The regions that the detector finds in a picture, without their features',
         tags: ['images'],
-        body: schemas.image,
+        body: z.strictObject({ picture: schemas.picture }),
         response: { 200: IMAGE, 400: PROBLEM, 404: PROBLEM, 422: PROBLEM, 503: PROBLEM },
       },
     },
-    async ({ body }) => {
-      if (body.picture === undefined) throw new RequestError(422, 'expected { picture: "BASE64" }');
-      return drawnBoxesOf(await service.regionsOfImage(body));
-    },
+    async ({ body }) => drawnBoxesOf(await service.regionsOfImage(body)),
   );
 }

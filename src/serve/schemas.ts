@@ -35,6 +35,8 @@ export interface ImageBody {
 export interface RequestSchemas {
   text: z.ZodType<string>;
   image: z.ZodType<ImageBody>;
+  /** The file of a picture. */
+  picture: z.ZodType<string>;
   /** One image, or two. */
   images: z.ZodType<ImageBody | ImageBody[]>;
   /** A text, or VCR's words and tags. */
@@ -52,6 +54,9 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
   const text = z.string().max(characters).regex(/\S/, { error: 'expected a text, received an empty one' });
   const coordinate = z.number().min(-MAX_SIDE).max(MAX_SIDE);
   const side = z.number().positive().max(MAX_SIDE);
+  const picture = z
+    .string()
+    .meta({ description: 'the file of a picture in base64 or as a data URL, where the server has a detector' });
   const image = z
     .strictObject({
       image: z.string().min(1).max(MAX_ID).optional().meta({ description: 'id of an image of the store' }),
@@ -63,10 +68,7 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
         .meta({ description: 'of features: x1, y1, x2, y2 in pixels for each region' }),
       width: side.optional().meta({ description: 'of the picture in pixels' }),
       height: side.optional(),
-      picture: z
-        .string()
-        .optional()
-        .meta({ description: 'the file of a picture in base64 or as a data URL, where the server has a detector' }),
+      picture: picture.optional(),
     })
     .refine(
       ({ image: id, features, picture }) => [id, features, picture].filter((one) => one !== undefined).length === 1,
@@ -89,6 +91,7 @@ export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimi
   return {
     text,
     image,
+    picture,
     images: z.union([image, z.array(image).min(1).max(2)], {
       error: `${ONE_IMAGE}, or a list of two of them`,
     }),

@@ -40,6 +40,8 @@ beforeAll(async () => {
   const question = { question: 'What is the dog near?', regions: regionsOfImage(1) };
   pages['vqa'] = await pageDataOf(ask, question, { text: QUESTION, pictures: [PICTURE], names: ['42'], pairs: true });
   relevance = (await explain(ask, question)).words.map(({ score }) => score);
+  const long = { ...question, question: Array(70).fill('dog').join(' ') }; // the model reads 64 pieces
+  pages['long'] = await pageDataOf(ask, long, { text: 'long' });
   await ask.dispose();
   const nlvr2 = await checkpoint('VisualBertForVisualReasoning', { task: 'nlvr2', config: { numLabels: 2 } });
   const judge = await pipeline('visual-reasoning', nlvr2, options);
@@ -74,6 +76,11 @@ test('the page is one file, and what a person wrote stays text', () => {
   expect(html).toContain("default-src 'none'");
   expect(html.match(/<\/script>/g)).toHaveLength(1);
   expect(html).not.toContain('<b>dog</b>');
+});
+
+test('the page says whether the end of the text was read', () => {
+  const note = 'its end was not read';
+  expect(['vqa', 'long'].map((name) => explanationPage(pages[name] as PageData).includes(note))).toEqual([false, true]);
 });
 
 test('its rows are those of explain()', () => {

@@ -60,6 +60,11 @@ describe('a pipeline refuses', () => {
       'features as a Float32Array of 9 x 10 values, received one of 30',
     ],
     [
+      'rows that are no numbers',
+      { question: 'a', regions: [[null, 1]] },
+      'regions, region 0: expected 2 numbers, received [null,1]',
+    ],
+    [
       'a count that is no number',
       { question: 'a', regions: { ...regions, count: NaN } },
       'expected count as a whole number of at least 0, received NaN',

@@ -82,7 +82,7 @@ describe('VisualBertProcessor', () => {
       await vqa({ text: 'a b c d e', maxLength: 7 });
       await vqa({ text: 'e d c b a', maxLength: 7 });
       await plain.encodeText('a b', 'a b c d e', { maxLength: 6 });
-      const rest = 'word pieces (maxLength, or the positions of the model), so that the rest is not read';
+      const rest = 'word pieces, all that the model is set to read: its end is not read';
       expect(warnings).toEqual([7, 6].map((most) => expect.stringContaining(`longer than ${most} ${rest}`)));
     } finally {
       setLogger(null);

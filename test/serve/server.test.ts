@@ -127,6 +127,9 @@ describe('a server', () => {
     expect(sent?.body).toEqual(stored?.body);
     const dataUrl = `data:image/png;base64,${regions.picture}`;
     expect((await call(`${url}/v1/regions`, { picture: dataUrl })).status).toBe(200);
+    expect((await call(`${url}/v1/regions`, { image: '7' })).body).toMatchObject({
+      message: expect.stringMatching(/picture: expected a text.*unknown image|unknown image.*picture/),
+    });
     expect(detections).toBe(1);
     for (const picture of ['!!!', '', 'data:image/svg+xml;base64,PHN2Zz4='])
       expect(await call(`${url}/v1/regions`, { picture })).toMatchObject({

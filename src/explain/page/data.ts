@@ -2,6 +2,7 @@
 import type { RegionFeatures } from '../../features/region-features.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../../pipelines/contract.js';
 import { usePipeline } from '../../pipelines/create.js';
+import { truncationOf } from '../../pipelines/example.js';
 import { type RowOf, rowsOf, sharesOf, wordRows } from '../attributions.js';
 import type { ExplainOptions, Explanation } from '../contract.js';
 import { explanationOf, resolveExplainOptions } from '../explain.js';
@@ -47,6 +48,8 @@ export interface PageData {
   /** The phrase or mask that was asked about. */
   asked: string | null;
   task: PipelineName;
+  /** Whether the text is longer than the model reads. */
+  isTruncated: boolean;
   subjects: PageSubject[];
   images: PageImage[];
 }
@@ -117,6 +120,7 @@ async function dataOf(
   return {
     text,
     task: access.task,
+    isTruncated: truncationOf(example).truncated === true,
     asked: access.head.asked === null ? null : (example.labels[asked] ?? null),
     subjects,
     images: imagesOf(study.answer(), pictures, names),

@@ -59,6 +59,7 @@ export function runPage({ elements, requests, pictures, groupsOf, attendingPosit
     } catch (error) {
       find('problem').textContent = error instanceof Error ? error.message : String(error);
       find('problem').hidden = false;
+      find('problem').scrollIntoView({ block: 'nearest' });
     }
   };
 
@@ -86,6 +87,10 @@ export function runPage({ elements, requests, pictures, groupsOf, attendingPosit
       return [name, Array.isArray(example) ? lines.filter((line) => line !== '') : text];
     });
     const regions = pictures.chosen();
+    if (regions.length === 0 && model.images === null && !model.detector)
+      throw new Error(
+        'This server has no pictures: start it with --features or --detector, or send features to its addresses (/docs).',
+      );
     if (regions.length === 0) throw new Error('Choose a picture first.');
     return { ...Object.fromEntries(fields), regions: regions.length > 1 ? regions : regions[0] };
   };
@@ -107,7 +112,7 @@ export function runPage({ elements, requests, pictures, groupsOf, attendingPosit
     find('from').textContent =
       attending !== null
         ? `How much ${attending} attends to each word and region.`
-        : `What “${answer.label}” (${percent(answer.score)}) has to do with each word and region; blue speaks against it.`;
+        : `What “${answer.label}” (${percent(answer.score)}) has to do with each word and region${method === 'leave-out' ? '; blue speaks against it' : ''}.`;
   };
 
   const explain = async (): Promise<void> => {
@@ -160,6 +165,9 @@ export function runPage({ elements, requests, pictures, groupsOf, attendingPosit
       find('cut').hidden = response['truncated'] !== true;
       showAnswers(groups, body);
       await explain();
+    } catch (error) {
+      if (number === latest.question) find('result').hidden = true; // its answers are those of an earlier question
+      throw error;
     } finally {
       if (number === latest.question) find('send').setAttribute('aria-busy', 'false');
     }
