@@ -157,9 +157,9 @@ function fixture(name: string): {
   });
 
   test.each([
-    [['predict'], ['--choice', 'b'], '--choice: of no use for visual-question-answering'],
-    [['predict'], ['--object', 'person'], '--object: of no use for visual-question-answering'],
-    [['explain'], ['--phrase', 'a'], '--phrase: of no use for visual-question-answering'],
+    [['predict'], ['--choice', 'b'], '--choice: expected a model of visual-multiple-choice, received '],
+    [['predict'], ['--object', 'person'], '--object: expected a model of visual-multiple-choice, received '],
+    [['explain'], ['--phrase', 'a'], '--phrase: expected a model of phrase-grounding, received '],
     [['explain'], ['--pairs'], '--pairs belongs to --method leave-out, not to --method relevance'],
   ])('%j %j is refused for a question', async (words, more, message) => {
     const { flags } = fixture('qa');
