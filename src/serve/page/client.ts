@@ -159,15 +159,17 @@ export function runPage({ elements, requests, pictures, groupsOf, attendingPosit
     find('send').setAttribute('aria-busy', 'true');
     try {
       const body = bodyNow();
-      const response = await json<Record<string, unknown>>(model.endpoints[0] as string, body);
+      const response = await json<Record<string, unknown>>(model.endpoints[0] as string, body).catch(
+        (error: unknown) => {
+          if (number === latest.question) find('result').hidden = true; // its answers are those of an earlier question
+          throw error;
+        },
+      );
       if (number !== latest.question || drawn !== pictures.drawn()) return; // another question or picture since then
       const groups = groupsOf(response);
       find('cut').hidden = response['truncated'] !== true;
       showAnswers(groups, body);
       await explain();
-    } catch (error) {
-      if (number === latest.question) find('result').hidden = true; // its answers are those of an earlier question
-      throw error;
     } finally {
       if (number === latest.question) find('send').setAttribute('aria-busy', 'false');
     }
