@@ -15,7 +15,7 @@ import { median } from './report/statistics.js';
 
 const flags = await yargs(hideBin(process.argv))
   .usage('$0 [flags]\n\nVisualBERT base, one question about 1, 2, 3 and more regions. About 20 seconds on 2 cores.')
-  .option('shapes', { number: true, default: 60, describe: 'number of shapes; from 64 on a new session takes over' })
+  .option('shapes', { number: true, default: 60, describe: 'number of shapes; from 128 on a new session takes over' })
   .option('threads', { number: true, default: 2, describe: 'threads of the engine' })
   .strict()
   .parseAsync();

@@ -70,12 +70,12 @@ async function createCompiledForwardPass(
 ): Promise<ForwardPass> {
   // Layers above the encoder cost little, and their rounding errors are visible in the scores.
   const readOnly = { matrices: isLinearWeight, precision, packs: true, exact: isAboveEncoder };
-  const values =
+  const options =
     stored === undefined
       ? { readOnly }
       : { readOnly: { ...readOnly, tables: staysInFile(stored) }, values: stored.read };
-  const options = { ...values, maxSignatures: MAX_SHAPES };
-  return forwardPassOver(model, await createCompiledRunner(model.namedParameters(), precision, options));
+  const runner = createCompiledRunner(model.namedParameters(), precision, { ...options, maxSignatures: MAX_SHAPES });
+  return forwardPassOver(model, await runner);
 }
 
 /** Whether a parameter is read from the file at each run: the word embeddings, of which a text needs few rows, unless a head multiplies by them. */

@@ -128,9 +128,9 @@ function namesIn(body: unknown): string {
 /** Rows of numbers of equal length. Checked by hand: zod would collect an error for each of a million wrong ones. */
 function matrix(maxRows: number): z.ZodType<number[][], number[][]> {
   return z
-    .custom<number[][]>((value) => isMatrix(value, maxRows), {
+    .custom<number[][]>((value) => matrixProblem(value, maxRows) === null, {
       error: ({ input }) =>
-        `expected 1 to ${maxRows} rows of 1 to ${MAX_DIM} finite numbers, of equal length, received ${describeMatrix(input, maxRows)}`,
+        `expected 1 to ${maxRows} rows of 1 to ${MAX_DIM} finite numbers, of equal length, received ${matrixProblem(input, maxRows)}`,
     })
     .meta({
       description: 'region features, one row per region',
@@ -140,20 +140,15 @@ function matrix(maxRows: number): z.ZodType<number[][], number[][]> {
     });
 }
 
-function isMatrix(value: unknown, maxRows: number): boolean {
-  if (!Array.isArray(value) || value.length < 1 || value.length > maxRows) return false;
-  const rows = value as readonly unknown[];
-  const width = lengthOf(rows[0]);
-  return width > 0 && width <= MAX_DIM && rows.every((row) => lengthOf(row) === width && isFloats(row));
-}
-
-/** What keeps a value from being a matrix. */
-function describeMatrix(value: unknown, maxRows: number): string {
+/** What keeps a value from being a matrix; null where nothing does. */
+function matrixProblem(value: unknown, maxRows: number): string | null {
   if (!Array.isArray(value)) return shown(value);
-  if (value.length < 1 || value.length > maxRows) return counted(value.length, 'row');
   const rows = value as readonly unknown[];
+  if (rows.length < 1 || rows.length > maxRows) return counted(rows.length, 'row');
   const width = lengthOf(rows[0]);
-  const index = rows.findIndex((row) => lengthOf(row) !== width || width > MAX_DIM || width === 0 || !isFloats(row));
+  const isWrong = (row: unknown): boolean => lengthOf(row) !== width || !isFloats(row);
+  const index = width < 1 || width > MAX_DIM ? 0 : rows.findIndex(isWrong);
+  if (index < 0) return null;
   const row = rows[index];
   if (!Array.isArray(row)) return `${shown(row)} as row ${index}`;
   const at = row.findIndex((number) => !isFloat32(number));

@@ -48,8 +48,8 @@ export interface PageData {
   /** The phrase or mask that was asked about. */
   asked: string | null;
   task: PipelineName;
-  /** Whether the text is longer than the model reads. */
-  isTruncated: boolean;
+  /** Where the text is longer than the model reads. */
+  truncated?: true;
   subjects: PageSubject[];
   images: PageImage[];
 }
@@ -120,7 +120,7 @@ async function dataOf(
   return {
     text,
     task: access.task,
-    isTruncated: truncationOf(example).truncated === true,
+    ...truncationOf(example),
     asked: access.head.asked === null ? null : (example.labels[asked] ?? null),
     subjects,
     images: imagesOf(study.answer(), pictures, names),

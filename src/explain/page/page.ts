@@ -45,7 +45,7 @@ export function explanationPage(data: PageData): string {
   const body = html`
     <h1>${data.text}</h1>
     ${data.asked === null ? null : html`<p class="faint">asked about: ${data.asked}</p>`}
-    ${data.isTruncated ? html`<p>The text is too long for the model; its end was not read.</p>` : null}
+    ${data.truncated ? html`<p>The text is too long for the model; its end was not read.</p>` : null}
     <noscript><p>This page needs JavaScript, which it carries itself.</p></noscript>
     <main>
       <section id="images" aria-label="Pictures with regions"></section>
